@@ -1,0 +1,1 @@
+"""Document -> DocTree: stages that cut a document into leaves which tile its text."""

@@ -1,0 +1,1 @@
+"""Hits -> Hits: stages that shrink evidence to spans inside it, within a token budget."""

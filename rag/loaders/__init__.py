@@ -1,0 +1,1 @@
+"""Bytes -> Document: loaders that keep structure as exact ranges of the text."""

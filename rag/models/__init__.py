@@ -1,0 +1,1 @@
+"""Models on this machine or behind an endpoint, and everything that stands between them and a stage."""

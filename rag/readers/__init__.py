@@ -1,0 +1,1 @@
+"""Hits -> Answer: readers, which answer with citations or abstain."""

@@ -1,0 +1,1 @@
+"""Hits -> Hits: stages that reorder and choose evidence, inventing nothing."""

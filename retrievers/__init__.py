@@ -1,0 +1,1 @@
+"""Query -> Hits: stages that find evidence in an index they built."""
