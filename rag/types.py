@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from rag.doctree import DocTree, Node
+    from rag.trace import TraceSpan
 
 __all__ = [
     "Answer",
@@ -263,13 +264,14 @@ class Answer:
     Args:
         query: the question.
         text: the answer; empty when `status` is `abstained`.
-        status: `answered` or `abstained`.
+        status: `answered`, `abstained`, or `retrieved` where the pipeline has no reader.
         citations: quotations that support the answer.
         context: the evidence the reader saw.
         confidence: in [0, 1] where the reader can tell, else None.
         usage: calls, tokens_in, tokens_out, cost and so on.
         seconds: wall time of the whole pipeline.
         notes: what the reader had to repair, drop or give up.
+        trace: the spans of the pass that gave this answer, see `rag.trace`.
     """
 
     query: Query
@@ -281,6 +283,7 @@ class Answer:
     usage: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    trace: tuple[TraceSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
