@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rag.index import Index
     from rag.index import open_index as open  # noqa: A004 - `rag.open(folder)` reads well
     from rag.pipeline import Pipeline
-    from rag.stage import Field, apply, stage
+    from rag.stage import Field, apply
     from rag.trace import record
     from rag.types import Answer, Block, Citation, Document, Drop, Failed, Hit, Hits, Query, Span
 
@@ -50,7 +50,6 @@ _HOME = {
     "load": "rag.config",
     "open": "rag.index",
     "record": "rag.trace",
-    "stage": "rag.stage",
 }
 
 __all__ = [
@@ -75,7 +74,6 @@ __all__ = [
     "load",
     "open",
     "record",
-    "stage",
 ]
 
 
@@ -83,8 +81,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'rag' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), "open_index" if name == "open" else name)
-    if name != "stage":  # `rag.stage` is also a module; the import system owns that name
-        globals()[name] = value
+    globals()[name] = value
     return value
 
 
