@@ -1,0 +1,58 @@
+"""The command line: parse, call the library, print.
+
+Data goes to stdout (`--json` for machines), talk and progress to stderr. Exit 0 done, 1 some items
+failed (listed in a file beside the results), 2 bad request. A `RagError` is one line; a
+traceback is our bug. Other packages add commands by entry points of the group `rag.commands`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+
+from rag.cli import ask, bench, check, chunk, doctor, index, init, models, show, tree
+from rag.errors import RagError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="rag",
+    help="Ask real documents; get answers whose citations are exact slices of the sources.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for verb in (index, ask, chunk, tree, check, init, doctor):
+    app.command(verb.__name__.rpartition(".")[2])(verb.command)
+app.add_typer(show.app, name="show")
+app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="print the version and stop")) -> None:
+    if version:
+        from rag import __version__
+
+        print(f"ragtree {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; the console script `rag`."""
+    for entry in entry_points(group="rag.commands"):
+        app.command(entry.name)(entry.load())
+    try:
+        app()
+    except RagError as error:
+        print(f"rag: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("rag: stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

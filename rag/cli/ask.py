@@ -1,0 +1,73 @@
+"""`rag ask`: a question to an index folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.cli.common import Allow, Json, Set, emit
+
+if TYPE_CHECKING:
+    from rag.types import Answer
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="the index folder")],
+    question: Annotated[str, typer.Argument(help="the question; - reads it from standard input")],
+    scope: Annotated[list[str] | None, typer.Option(help="id of a document to ask; may be given again")] = None,
+    set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
+    allow: Allow = [],  # noqa: B006
+    trace: Annotated[bool, typer.Option("--trace", help="also print what each stage did")] = False,
+    json: Json = False,
+) -> None:
+    """Answer a question from an index, with citations that are slices of the documents."""
+    import sys
+
+    from rag import trace as traces
+    from rag.index import open_index
+    from rag.types import Query
+
+    text = sys.stdin.read() if question == "-" else question
+    index = open_index(folder, set=set, allow=allow)
+    answer = index.ask(Query("question", text, scope=tuple(scope) if scope else None))
+    if json:
+        emit(as_dict(answer))
+    else:
+        print(as_text(answer))
+    if trace:
+        print(traces.table(answer.trace), file=sys.stderr)
+
+
+def as_dict(answer: Answer) -> dict[str, Any]:
+    """The answer in the form other programs rely on."""
+    hits = answer.context
+    context = [
+        {"doc": hit.doc, "start": start, "end": end, "text": piece, "score": float(hit.score), "why": hit.why}
+        for hit in (hits or ())
+        for (start, end), piece in zip(hit.spans, hit.pieces, strict=True)
+    ]
+    return {
+        "answer": answer.text,
+        "status": answer.status,
+        "citations": [{"doc": c.doc, "start": c.start, "end": c.end, "quote": c.quote} for c in answer.citations],
+        "context": context,
+        "tokens": None if hits is None else hits.tokens,
+        "confidence": answer.confidence,
+        "usage": dict(answer.usage),
+        "seconds": round(answer.seconds, 4),
+    }
+
+
+def as_text(answer: Answer) -> str:
+    """The answer as a person reads it."""
+    if answer.status == "retrieved":
+        lines = [f"(no reader in this pipeline: the {len(answer.context or ())} best pieces of evidence)"]
+        for hit in answer.context or ():
+            body = " ".join(hit.text.split())
+            lines.append(f"{hit.score:8.3f}  {hit.doc} [{hit.start}:{hit.end}]  {body[:160]}")
+        return "\n".join(lines)
+    head = answer.text if answer.status == "answered" else "No answer: the documents do not say."
+    quotes = [f"  [{i}] {c.doc} [{c.start}:{c.end}]  {c.quote!r}" for i, c in enumerate(answer.citations, 1)]
+    return "\n".join((head, *quotes, f"  ({answer.seconds:.2f} s)"))

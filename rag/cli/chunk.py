@@ -1,0 +1,43 @@
+"""`rag chunk`: what a config makes of one document, one JSON line a leaf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.common import Allow, Json, Set, line
+
+
+def command(
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    path: Annotated[Path, typer.Argument(help="a document or a corpus file")],
+    set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
+    allow: Allow = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Print the chunks of a document with their exact ranges."""
+    from rag.config import load
+    from rag.loaders.read import read
+
+    pipeline = load(config, set=set, allow=allow)
+    for document in read(path):
+        for leaf in pipeline.tree(document).leaves():
+            if json:
+                line(
+                    {
+                        "doc": document.id,
+                        "start": leaf.start,
+                        "end": leaf.end,
+                        "text": leaf.text,
+                        "path": list(leaf.path),
+                        "kind": leaf.kind,
+                        "tokens": leaf.tokens,
+                    }
+                )
+            else:
+                head = " > ".join(leaf.path)
+                body = " ".join(leaf.text.split())
+                print(f"{document.id} [{leaf.start}:{leaf.end}] {leaf.kind}, {leaf.tokens} tokens  {head}")
+                print(f"    {body[:200]}")

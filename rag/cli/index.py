@@ -1,0 +1,40 @@
+"""`rag index`: documents in, index folder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+
+
+def command(
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="files, folders, dataset folders")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the index folder")] = Path("index"),
+    delete: Annotated[list[str] | None, typer.Option("--delete", help="id of a document to remove")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="processes that load and chunk")] = 1,
+    set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
+    allow: Allow = [],  # noqa: B006
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Load, chunk, embed and store documents; only what changed when the folder is there."""
+    from rag.config import load
+
+    pipeline = load(config, set=set, allow=allow)
+    with progress(quiet=quiet) as bar:
+        index = pipeline.index(paths or [], out, delete=delete or [], workers=workers, progress=bar)
+    report = index.report
+    assert report is not None, "building gives a report"
+    if json:
+        emit(report.as_dict())
+    else:
+        print(report.summary())
+    for failure in report.failures:
+        say(f"rag: skipped {failure}", quiet=quiet)
+    if report.failures:
+        say(f"rag: {len(report.failures)} failed, listed in {out / 'failures.jsonl'}", quiet=quiet)
+        raise typer.Exit(1)
