@@ -113,8 +113,10 @@ class _Bpe:
         if text.isascii():
             return at
         raw = np.frombuffer(text.encode(), dtype=np.uint8)
-        point = np.cumsum((raw & 0xC0) != 0x80) - 1  # byte -> code point; 10xxxxxx continues one
-        return point[at].astype(np.int64, copy=False)
+        point: NDArray[np.int64] = (
+            np.cumsum((raw & 0xC0) != 0x80, dtype=np.int64) - 1
+        )  # byte -> code point; 10xxxxxx continues one
+        return point[at]
 
 
 @dataclass(frozen=True)
