@@ -26,7 +26,7 @@ from rag.overrides import merge, override
 from rag.pipeline import Pipeline
 from rag.stage import fields_of
 
-__all__ = ["build", "dump", "load", "parse_text", "read", "recipes", "spec"]
+__all__ = ["build", "dump", "load", "parse_text", "read", "rebuilt", "recipes", "spec"]
 
 VERSION = 1
 RECIPES = Path(__file__).parent / "recipes"
@@ -248,6 +248,12 @@ def spec(step: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
     raise ConfigError(
         f"{type(step).__name__}: cannot be written as YAML. Use a registered stage, or build it in Python."
     )
+
+
+def rebuilt(step: Any) -> Any:
+    """A stage written out and read back; equal to what went in."""
+    written = yaml.safe_load(yaml.safe_dump(spec(step), sort_keys=False))
+    return _stage(written, ("stage",), Located({"stage": written}), allow=())
 
 
 def dump(pipeline: Pipeline) -> str:
