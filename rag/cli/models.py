@@ -26,18 +26,39 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="models; default: what the recipes need")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="models, recipes or config files")] = None,
     every: Annotated[bool, typer.Option("--all", help="every model in the table")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch pinned model files into the cache and verify each sha256."""
+    """Fetch pinned model files into the cache and verify each sha256; by default for `quickstart`."""
     from rag.models import weights
 
-    wanted = [row["name"] for row in rows()] if every else names or list(weights.DEFAULT)
-    with progress(quiet=quiet) as bar:
-        for name in wanted:
-            folder = weights.pull(name, progress=bar)
-            say(f"{name}: {folder}", quiet=quiet)
+    wanted = [row["name"] for row in rows()] if every else _wanted(names or ["quickstart"])
+    for name in wanted:
+        with progress(quiet=quiet) as bar:
+            folder = weights.pull(name, progress=lambda done, total, label=name, bar=bar: bar(done, total, label))
+        say(f"{name}: {folder}", quiet=quiet)
+
+
+def _wanted(names: list[str]) -> list[str]:
+    """Models by name; for a recipe or a config, the embedded models it uses."""
+    from rag import config
+    from rag.models import weights
+
+    found: list[str] = []
+    for name in names:
+        if name in config.recipes() or name.endswith((".yaml", ".yml")):
+            found += [model for model in _models_in(config.spec(config.load(name))) if weights.known(model)]
+        else:
+            found.append(weights.entry(name).name)
+    return list(dict.fromkeys(found))
+
+
+def _models_in(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["model"]] if isinstance(value.get("model"), str) else []
+        return own + [model for one in value.values() for model in _models_in(one)]
+    return [model for one in value for model in _models_in(one)] if isinstance(value, list) else []
 
 
 def rows() -> list[dict[str, Any]]:
