@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.cli.common import Json, Quiet, emit, progress, say
+from rag.cli.common import Json, Quiet, emit, say
 
 app = typer.Typer(help="List the embedded models, or fetch their files.", no_args_is_help=True)
 
@@ -35,8 +35,7 @@ def pull(
 
     wanted = [row["name"] for row in rows()] if every else _wanted(names or ["quickstart"])
     for name in wanted:
-        with progress(quiet=quiet) as bar:
-            folder = weights.pull(name, progress=lambda done, total, label=name, bar=bar: bar(done, total, label))
+        folder = weights.pull(name, progress=lambda text: say(text, quiet=quiet))
         say(f"{name}: {folder}", quiet=quiet)
 
 
