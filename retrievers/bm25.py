@@ -1,0 +1,184 @@
+"""BM25 over leaves, with the score of every term and leaf worked out when the index is built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from rag.stage import Field, stage
+from rag.store import postings
+from rag.store.parts import bound_to, part_key, store_of
+from rag.store.postings import Vocabulary
+from rag.store.terms import ENGLISH, Analyzer, Language
+from rag.store.top import top
+from rag.types import Hits, Query
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rag.store.corpus import Corpus, Part, Store
+
+__all__ = ["BM25", "idf", "saturation"]
+
+NAME = "retrievers/bm25"
+Method = Literal["lucene", "robertson", "atire", "bm25l", "bm25+"]
+
+
+@stage
+class BM25:
+    """Find leaves by the words they share with the question.
+
+    Robertson et al., "Okapi at TREC-3", 1994; the variants are those of Kamphuis et al., "Which BM25 Do You Mean?",
+    ECIR 2020, https://cs.uwaterloo.ca/~jimmylin/publications/Kamphuis_etal_ECIR2020_preprint.pdf. As in bm25s
+    (Lu, 2024, https://arxiv.org/abs/2407.03618) the whole score matrix is built once, by term, so a question adds up
+    a few columns; the matrix equals bm25s's. Terms: `rag.store.terms`. Stop words are indexed and left out of
+    questions, unless a question has no other words.
+
+    Args:
+        query: scope and filters are honoured exactly; a term said twice counts twice.
+
+    Returns:
+        At most k leaves that share a term with the question, best first, ties in index order.
+    """
+
+    shapes_index: ClassVar[tuple[str, ...]] = ("k1", "b", "delta", "method", "language", "path")
+
+    k: int = Field(default=100, ge=1, description="hits returned")
+    k1: float = Field(default=0.9, ge=0, description="how slowly repetitions of a term stop counting")
+    b: float = Field(default=0.4, ge=0, le=1, description="how much long leaves are held back")
+    delta: float = Field(default=0.5, ge=0, description="floor of a term that occurs; bm25l and bm25+ alone read it")
+    method: Method = Field(default="lucene", description="variant of the formula")
+    language: Language = Field(default="english", description="stemmer; none keeps words as they are")
+    stopwords: Literal["english", "none"] = Field(default="english", description="words left out of questions")
+    path: bool = Field(default=True, description="index the title and the headings above a leaf with it")
+
+    def build(self, corpus: Corpus, part: Part, /) -> None:
+        """Write the postings and the score of each; only new leaves are read."""
+        counts = self._counts(corpus, part)
+        postings.save(part, counts)
+        found = np.diff(counts.indptr)
+        weight = idf(found, len(corpus), self.method)
+        row = np.repeat(np.arange(len(found)), found)
+        average = max(float(counts.length.mean()), 1e-9) if len(corpus) else 1.0
+        variant: dict[str, Any] = {"k1": self.k1, "b": self.b, "delta": self.delta, "method": self.method}
+        share = counts.length[counts.text] / average
+        scores = weight[row] * saturation(counts.count.astype(np.float64), share, **variant)
+        if self.method in ("bm25l", "bm25+"):
+            absent = weight * saturation(np.zeros(1), np.ones(1), **variant)
+            scores -= absent[row]
+            part.save("absent", absent.astype(np.float32))
+        part.save("scores", scores.astype(np.float32))
+
+    def _counts(self, corpus: Corpus, part: Part) -> Any:
+        analyzer = Analyzer(self.language)
+        if part.old is None or not np.any(corpus.reuse >= 0):
+            return analyzer.count(corpus.texts(path=self.path))
+        fresh = analyzer.count(corpus.texts(np.flatnonzero(corpus.reuse < 0), path=self.path))
+        return postings.merge(postings.load(part.old), corpus.reuse, fresh)
+
+    def bind(self, store: Store, /) -> BM25:
+        """This retriever, reading from an opened store."""
+        return bound_to(self, store)
+
+    @cached_property
+    def _matrix(self) -> _Matrix:
+        store = store_of(self, NAME)
+        part = store.part(part_key(self))
+        return _Matrix(
+            corpus=store.corpus,
+            vocabulary=Vocabulary(part.load("terms"), part.load("term-ends")),
+            indptr=np.asarray(part.load("indptr")),
+            leaves=np.asarray(part.load("leaves")),
+            scores=np.asarray(part.load("scores")),
+            absent=np.asarray(part.load("absent")) if self.method in ("bm25l", "bm25+") else None,
+        )
+
+    @cached_property
+    def _analyzer(self) -> Analyzer:
+        return Analyzer(self.language)
+
+    def _terms(self, text: str) -> list[str]:
+        words = self._analyzer.words(text)
+        telling = words if self.stopwords == "none" else [one for one in words if one[0] not in ENGLISH]
+        return [term for _, terms in (telling or words) for term in terms]
+
+    def __call__(self, query: Query, /) -> Hits:
+        """The k best leaves."""
+        matrix = self._matrix
+        leaves, scores = matrix.best(self._terms(query.text), self.k, matrix.corpus.mask(query))
+        hit = matrix.corpus.hit
+        return Hits(query, tuple(hit(*one, NAME) for one in zip(leaves.tolist(), scores.tolist(), strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """The scores of a corpus by term: float32, leaves ascending within a term."""
+
+    corpus: Corpus
+    vocabulary: Vocabulary
+    indptr: NDArray[np.int64]
+    leaves: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    absent: NDArray[np.float32] | None
+
+    def best(
+        self, terms: list[str], k: int, mask: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """The k leaves with the highest sums over the terms; leaves without any of them are left out."""
+        found = Counter(map(self.vocabulary.find, terms))
+        found.pop(-1, None)
+        sums = np.zeros(len(self.corpus), dtype=np.float32)
+        base = 0.0
+        for term, times in sorted(found.items()):
+            begin, end = self.indptr[term], self.indptr[term + 1]
+            column = self.scores[begin:end]
+            np.add.at(sums, self.leaves[begin:end], column if times == 1 else column * np.float32(times))
+            base += times * float(self.absent[term]) if self.absent is not None else 0.0
+        if mask is not None:
+            sums *= mask
+        leaves, scores = top(sums, k, above=0.0)
+        return leaves, scores + np.float32(base) if base else scores
+
+
+def idf(found: NDArray[Any], leaves: int, method: Method) -> NDArray[np.float64]:
+    """Weight of terms by how many leaves hold them (Kamphuis et al. 2020, table 1).
+
+    Args:
+        found: int (v,), leaves that hold each term, at least 1.
+        leaves: leaves in all.
+        method: variant; `robertson` is kept from falling below 0, as bm25s does.
+    """
+    if method == "lucene":
+        return np.log(1 + (leaves - found + 0.5) / (found + 0.5))
+    if method == "robertson":
+        return np.log(np.maximum((leaves - found + 0.5) / (found + 0.5), 1))
+    if method == "atire":
+        return np.log(leaves / found)
+    return np.log((leaves + 1) / (found + (0.5 if method == "bm25l" else 0)))
+
+
+def saturation(
+    count: NDArray[np.float64], share: NDArray[np.float64], *, k1: float, b: float, delta: float, method: Method
+) -> NDArray[np.float64]:
+    """What a term's repetitions in a leaf are worth (Kamphuis et al. 2020, table 1).
+
+    Args:
+        count: how often the term stands in the leaf.
+        share: terms in the leaf, divided by their mean over all leaves.
+        k1: see `BM25`, as `b` and `delta`.
+        b: see `BM25`.
+        delta: see `BM25`.
+        method: variant.
+    """
+    norm = 1 - b + b * share
+    if method == "bm25l":
+        spread = count / norm
+        return (k1 + 1) * (spread + delta) / (k1 + spread + delta)
+    gain = count / (k1 * norm + count)
+    if method == "bm25+":
+        return gain * (k1 + 1) + delta
+    return gain * (k1 + 1) if method == "atire" else gain
