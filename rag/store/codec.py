@@ -1,0 +1,152 @@
+"""Documents and trees as bytes, without pickle.
+
+A packed value is four magic bytes, the length of a JSON header, the header, and a body: the
+text in UTF-8 for a document, the arrays in little-endian order for a tree. Lone surrogates
+survive (`surrogatepass`), and arrays are views into the bytes: reading copies nothing.
+
+JSON has no tuples and no integer keys, so a tree that was packed and unpacked holds lists where
+it held tuples in metadata and notes. Indexing always goes through this door, in memory too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b, sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.doctree import DocTree
+from rag.errors import RagError, StoreError
+from rag.types import Block, Document
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["document_digest", "leaf_keys", "pack_document", "pack_tree", "unpack_document", "unpack_tree"]
+
+DOCUMENT, TREE = b"RTD1", b"RTT1"
+ARRAYS: tuple[tuple[str, str, int], ...] = (  # name, type, columns; widest first, so that all are aligned
+    ("start", "<i8", 1),
+    ("end", "<i8", 1),
+    ("parent", "<i8", 1),
+    ("titles", "<i8", 2),
+    ("tokens", "<i4", 1),
+    ("level", "<i2", 1),
+    ("kind", "|u1", 1),
+)
+KEY = np.dtype("<u8")
+
+
+def _json(value: Any, where: str) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise RagError(f"{where} must be JSON values: {error}. Use str keys, no NaN, lists and plain types.") from error
+
+
+def _frame(magic: bytes, header: bytes, body: Sequence[bytes]) -> bytes:
+    pad = b" " * (-(len(header) + 8) % 8)
+    return b"".join((magic, (len(header) + len(pad)).to_bytes(4, "little"), header, pad, *body))
+
+
+def _open(magic: bytes, packed: bytes) -> tuple[Any, int]:
+    size = int.from_bytes(packed[4:8], "little")
+    if packed[:4] != magic or len(packed) < 8 + size:
+        raise StoreError(f"not a packed {'document' if magic == DOCUMENT else 'tree'}: {len(packed)} bytes")
+    return json.loads(packed[8 : 8 + size]), 8 + size
+
+
+def pack_document(document: Document) -> bytes:
+    """Everything of a document but its id."""
+    where = f"document {document.id!r}: metadata"
+    head = [document.title, document.media_type, dict(document.metadata), list(document.blocks)]
+    return _frame(DOCUMENT, _json(head, where), (document.text.encode("utf-8", "surrogatepass"),))
+
+
+def document_digest(packed: bytes) -> str:
+    """Hex digest of text, title, media type, metadata and blocks: what decides "unchanged"."""
+    return sha256(packed).hexdigest()
+
+
+def unpack_document(id_: str, packed: bytes) -> Document:
+    """The document that `pack_document` packed."""
+    (title, media_type, metadata, blocks), at = _open(DOCUMENT, packed)
+    return Document(
+        id=id_,
+        text=str(memoryview(packed)[at:], "utf-8", "surrogatepass"),
+        title=title,
+        media_type=media_type,
+        blocks=tuple(_block(block) for block in blocks),
+        metadata=metadata,
+    )
+
+
+def _block(packed: Sequence[Any]) -> Block:
+    start, end, kind, level, inner, page, box = packed
+    return Block(start, end, kind, level, tuple(inner), page, None if box is None else tuple(box))
+
+
+def pack_tree(tree: DocTree) -> bytes:
+    """Everything of a tree but its document."""
+    where = f"document {tree.document.id!r}: notes of its tree"
+    repeats = [[int(node), list(ranges)] for node, ranges in sorted(tree.repeats.items())]
+    notes = [[name, [[int(i), v] for i, v in sorted(by.items())]] for name, by in sorted(tree.notes.items())]
+    header = _json([len(tree), tree.tokenizer, repeats, notes], where)
+    return _frame(TREE, header, [np.ascontiguousarray(getattr(tree, n), dtype=t).tobytes() for n, t, _ in ARRAYS])
+
+
+def unpack_tree(document: Document, packed: bytes) -> DocTree:
+    """The tree that `pack_tree` packed; its arrays are read-only views into the bytes."""
+    (size, tokenizer, repeats, notes), at = _open(TREE, packed)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, kind, columns in ARRAYS:
+        array = np.frombuffer(packed, dtype=kind, count=size * columns, offset=at)
+        arrays[name] = array.reshape(size, columns) if columns > 1 else array
+        at += array.nbytes
+    return DocTree(
+        document=document,
+        tokenizer=tokenizer,
+        repeats={node: tuple((start, end) for start, end in ranges) for node, ranges in repeats},
+        notes={name: dict(by) for name, by in notes},
+        **arrays,
+    )
+
+
+def leaf_keys(tree: DocTree) -> NDArray[np.uint64]:
+    """uint64 (m, 2): what identifies each leaf by content.
+
+    Title of the document, headings above, text, repeated ranges and notes of the leaf: two leaves
+    with one key look alike to every retriever, so what was computed for one serves the other.
+    """
+    text = tree.document.text
+    paths: dict[int, bytes] = {}
+    noted: Mapping[int, list[Any]] = _notes_by_node(tree)
+    found = bytearray()
+    for leaf in tree.leaf_ids.tolist():
+        up = int(tree.parent[leaf])
+        if up not in paths:
+            paths[up] = _joined((tree.document.title, *tree[up].path))
+        own = tuple(map(int, tree.titles[leaf]))
+        pieces = [text[own[0] : own[1]], text[int(tree.start[leaf]) : int(tree.end[leaf])]]
+        pieces += [text[start:end] for start, end in tree.repeats.get(leaf, ())]
+        state = blake2b(paths[up], digest_size=16)
+        state.update(_joined(pieces))
+        if leaf in noted:
+            state.update(_json(noted[leaf], f"document {tree.document.id!r}: notes of its tree"))
+        found += state.digest()
+    return np.frombuffer(bytes(found), dtype=KEY).reshape(-1, 2)
+
+
+def _notes_by_node(tree: DocTree) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for name, by_node in sorted(tree.notes.items()):
+        for node, value in by_node.items():
+            found.setdefault(node, []).append([name, value])
+    return found
+
+
+def _joined(pieces: Sequence[str]) -> bytes:
+    coded = [piece.encode("utf-8", "surrogatepass") for piece in pieces]
+    return b"".join(b for one in coded for b in (len(one).to_bytes(8, "little"), one))
