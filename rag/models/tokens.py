@@ -34,7 +34,7 @@ from rag.errors import ConfigError, MissingWeights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RUN", "Tokenizer", "counter", "nltk_data_dir"]
+__all__ = ["RUN", "Tokenizer", "clean", "counter", "nltk_data_dir"]
 
 RUN = 8192  # characters; longer runs without a blank, or of blanks, are encoded in pieces
 
@@ -99,13 +99,13 @@ class _Bpe:
 
     def count(self, text: str, /) -> int:
         encode = self._encoding.encode_ordinary
-        return sum(len(encode(piece)) for piece in _pieces(_clean(text)))
+        return sum(len(encode(piece)) for piece in _pieces(clean(text)))
 
     def counts(self, texts: Sequence[str], /) -> list[int]:
         return [self.count(text) for text in texts]
 
     def starts(self, text: str, /) -> NDArray[np.int64]:
-        text = _clean(text)
+        text = clean(text)
         encode = self._encoding.encode_ordinary
         ids = [np.asarray(encode(piece), dtype=np.int64) for piece in _pieces(text)]
         lengths = self._lengths[np.concatenate(ids)] if ids else np.zeros(0, dtype=np.int64)
@@ -113,10 +113,9 @@ class _Bpe:
         if text.isascii():
             return at
         raw = np.frombuffer(text.encode(), dtype=np.uint8)
-        point: NDArray[np.int64] = (
-            np.cumsum((raw & 0xC0) != 0x80, dtype=np.int64) - 1
-        )  # byte -> code point; 10xxxxxx continues one
-        return point[at]
+        begins = (raw & 0xC0) != 0x80  # a byte 10xxxxxx continues a code point
+        starts: NDArray[np.int64] = (np.cumsum(begins, dtype=np.int64) - 1)[at]
+        return starts
 
 
 @dataclass(frozen=True)
@@ -140,14 +139,14 @@ class _Model:
         return tokenizer
 
     def count(self, text: str, /) -> int:
-        return len(self._tokenizer.encode(_clean(text), add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(clean(text), add_special_tokens=False).ids)
 
     def counts(self, texts: Sequence[str], /) -> list[int]:
-        encodings = self._tokenizer.encode_batch_fast([_clean(t) for t in texts], add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch_fast([clean(t) for t in texts], add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
 
     def starts(self, text: str, /) -> NDArray[np.int64]:
-        offsets = self._tokenizer.encode(_clean(text), add_special_tokens=False).offsets
+        offsets = self._tokenizer.encode(clean(text), add_special_tokens=False).offsets
         return np.asarray([start for start, _ in offsets], dtype=np.int64)
 
 
@@ -241,7 +240,7 @@ def _static(folder: str) -> Path:
     return path
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """The text with every lone surrogate replaced, one code point for one."""
     if text.isascii():
         return text
