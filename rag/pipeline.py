@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -215,7 +215,7 @@ def retrievers_of(step: Any) -> list[Retriever]:
         if isinstance(value, (list, tuple)):
             for one in value:
                 visit(one)
-        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        elif is_dataclass(value):
             for one in fields_of(value).values():
                 visit(one)
             if isinstance(value, Retriever) and value not in found:

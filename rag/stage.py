@@ -14,6 +14,7 @@ another: a stage is what its `__call__` takes and gives.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
 
 from pydantic import ConfigDict, Field
@@ -113,7 +114,7 @@ class Reader(Protocol):
 
 def _settings(self: Any) -> dict[str, Any]:
     """What pickles: the settings, never opened weights, clients or files."""
-    return {name: self.__dict__[name] for name in self.__dataclass_fields__ if name in self.__dict__}
+    return {one.name: self.__dict__[one.name] for one in fields(self) if one.name in self.__dict__}
 
 
 def _hash(self: Any) -> int:
@@ -143,5 +144,5 @@ def apply(step: Any, items: Iterable[Any]) -> list[Any]:
 
 
 def fields_of(step: Any) -> Mapping[str, Any]:
-    """Name -> value of a stage's settings, in the order they were declared."""
-    return {name: getattr(step, name) for name in getattr(step, "__dataclass_fields__", {})}
+    """Name -> value of a stage's settings, in the order they were declared; none for other things."""
+    return {one.name: getattr(step, one.name) for one in fields(step)} if is_dataclass(step) else {}

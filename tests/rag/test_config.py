@@ -54,7 +54,7 @@ def test_yaml_and_python_give_the_same_pipeline(tmp_path: Path) -> None:
         ("- 1\n", "pipeline.yaml:1: a config is a mapping, got a list."),
         ("stages: 3\n", "pipeline.yaml:1: stages: must be a list of stages, got 3."),
         ("stages: [3]\n", "pipeline.yaml:1: stages[0]: must be a stage such as {use: rerankers/mmr}, got 3."),
-        (LEXICAL.replace("k: 10", "k: ${RAG_TEST_UNSET}"), "pipeline.yaml:4: stages[0].k: the environment variable 'RAG_TEST_UNSET' is not set."),
+        (LEXICAL.replace("k: 10", "k: '${RAG_TEST_UNSET}'"), "pipeline.yaml:4: stages[0].k: the environment variable 'RAG_TEST_UNSET' is not set."),
         ("stages:\n  - {use: rerankers/mmr}\n", "pipeline.yaml:1: stages[0] (rerankers/mmr): must be a retriever, got a reranker"),
         ("stages:\n  - {use: 'os:system'}\n", "pipeline.yaml:2: stages[0]: 'os:system' is not an installed stage."),
         ("version: !!python/object:os.system 1\n", "pipeline.yaml:1: version: could not determine a constructor"),
