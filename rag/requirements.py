@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from typing import Any
 
 from rag.errors import RagError
+from rag.models import weights
 from rag.stage import fields_of
 
 __all__ = ["missing"]
@@ -13,8 +15,8 @@ __all__ = ["missing"]
 def missing(step: Any) -> list[str]:
     """One line for each thing that is not here, with the command that brings it.
 
-    A stage or model tells by an optional method `ready()`, which raises the RagError that its
-    first call would raise.
+    Looks at every model below a stage: the files it names, and what its optional method `ready`
+    says by raising the error that its first call would raise.
     """
     found: list[str] = []
 
@@ -22,15 +24,22 @@ def missing(step: Any) -> list[str]:
         if isinstance(value, (list, tuple)):
             for one in value:
                 visit(one)
-        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        elif is_dataclass(value):
             for one in fields_of(value).values():
                 visit(one)
-            ready = getattr(value, "ready", None)
-            if callable(ready):
-                try:
-                    ready()
-                except RagError as error:
-                    found.append(str(error))
+            try:
+                _check(value)
+            except RagError as error:
+                found.append(str(error))
 
     visit(step)
     return list(dict.fromkeys(found))
+
+
+def _check(value: Any) -> None:
+    model = getattr(value, "model", None)
+    if isinstance(model, str) and hasattr(value, "fingerprint") and weights.known(model):
+        weights.locate(model)
+    ready = getattr(value, "ready", None)
+    if callable(ready):
+        ready()
