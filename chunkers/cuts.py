@@ -76,7 +76,7 @@ def find_cuts(ruler: Ruler, blocks: Blocks, size: int, cap: int) -> Cuts:
     found = [(start, _block_prices(text, blocks)), _sentences(text, blocks, bound)]
     repeated: dict[int, tuple[int, int]] = {}
     for i in np.flatnonzero(long & LINED[blocks.kind]).tolist():
-        found.append(_lines(ruler, blocks, i, int(bound[i + 1]), cap, repeated))
+        found.append(_lines(ruler, blocks, i, stop=int(bound[i + 1]), cap=cap, repeated=repeated))  # noqa: PERF401
     at, price = _merge(found, len(text))
     cells = wide_units(ruler, at, size, cap)
     if cells:
@@ -156,7 +156,7 @@ def _sentences(text: str, blocks: Blocks, bound: NDArray[np.int64]) -> tuple[NDA
 
 
 def _lines(
-    ruler: Ruler, blocks: Blocks, i: int, stop: int, cap: int, repeated: dict[int, tuple[int, int]]
+    ruler: Ruler, blocks: Blocks, i: int, *, stop: int, cap: int, repeated: dict[int, tuple[int, int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Cuts between the lines of a block that does not fit; notes what is to be repeated behind them."""
     text = ruler.text

@@ -34,10 +34,8 @@ def wide_units(
         cap: most tokens of a unit.
     """
     rank = ruler.rank(at)
-    found = []
-    for k in np.flatnonzero(rank[1:] - rank[:-1] > cap - 2).tolist():
-        found.append(_cells(ruler, int(at[k]), int(at[k + 1]), max(4, size // 8)))
-    return found
+    wide = np.flatnonzero(rank[1:] - rank[:-1] > cap - 2).tolist()
+    return [_cells(ruler, int(at[k]), int(at[k + 1]), max(4, size // 8)) for k in wide]
 
 
 def _cells(ruler: Ruler, start: int, end: int, step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

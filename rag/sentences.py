@@ -13,14 +13,11 @@ import re
 
 __all__ = ["sentence_spans"]
 
-STOPS = ".!?…؟۔।॥։።။។"
 CLOSERS = "\"'”’»)\\]}*_"
-CANDIDATE = re.compile(
-    rf"(?<![{STOPS}])[{STOPS}]++(?:[{CLOSERS}]|\[\d{{1,4}}\])*+\s++"  # a stop, what closes with it, white space
-    r"|[。！？｡]++[」』”’）】》〉]*+\s*+"  # full-width stops need no white space
-    r"|\n[^\S\n]*+\n\s*+"  # a blank line
-)
-BLANK = re.compile(r"\n[^\S\n]*+\n")
+# a stop, more of them, what closes with it, white space; the look-ahead keeps decimals and addresses out
+STOP = re.compile(rf"[.!?…؟۔।॥։።။។](?=[\s.!?…{CLOSERS}\[])[.!?…]*+(?:[{CLOSERS}]|\[\d{{1,4}}\])*+(\s*+)")
+FULL_STOP = re.compile(r"[。！？｡]++[」』”’）】》〉]*+\s*+")  # full-width stops need no white space
+BLANK = re.compile(r"\n[^\S\n]*+\n\s*+")
 WORD = re.compile(r"[^\W\d_]+")
 OPENERS = "\"'“‘«([{*_¿¡"
 
@@ -70,49 +67,66 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     stop = len(text) if end is None else end
     if start >= stop:
         return []
+    cuts = [m.span() for m in STOP.finditer(text, start, stop) if m.end() > m.start(1)]
+    extra = [m.span() for m in BLANK.finditer(text, start, stop)]
+    if not text.isascii():
+        extra += [m.span() for m in FULL_STOP.finditer(text, start, stop)]
+    if extra:
+        cuts = sorted(cuts + extra, key=_end)
+    small = _lower(text, start, stop)
     spans = []
     last = start
-    for match in CANDIDATE.finditer(text, start, stop):
-        cut = match.end()
+    for at, cut in cuts:
         if cut >= stop:
             break
-        if text[last : match.start()].isspace() or (match.start() == last and text[last] == "\n"):
+        if cut <= last or (at - last < 4 and text[last:at].isspace()) or (at == last and text[at] == "\n"):
             continue  # nothing but white space so far
-        if _ends(text, last, match.start(), cut, stop):
+        if _ends(text, last, at, cut, small):
             spans.append((last, cut))
             last = cut
     spans.append((last, stop))
     return spans
 
 
-def _ends(text: str, last: int, at: int, cut: int, stop: int) -> bool:  # noqa: PLR0911 - one rule a line
+def _end(span: tuple[int, int]) -> int:
+    return span[1]
+
+
+def _lower(text: str, start: int, stop: int) -> bool:
+    """Whether a range is written without capitals, so that a small letter may open a sentence."""
+    sample = text[start : min(stop, start + 2000)]
+    return sample == sample.lower()
+
+
+def _ends(text: str, last: int, at: int, cut: int, small: bool) -> bool:  # noqa: PLR0911 - one rule a line
     """Whether the candidate at `at`, whose white space ends at `cut`, ends a sentence."""
     mark = text[at]
-    if mark == "\n" or BLANK.search(text, at, cut):
+    if mark == "\n":
+        return True
+    if cut - at > 2 and BLANK.search(text, at, cut):
         return True
     if mark in "。！？｡":
         return not (text[cut - 1] in "」』" and text[cut] in "とっのはがをも")
-    ahead = text[cut : min(cut + 24, stop)].lstrip(OPENERS)
-    if ahead[:1].islower():
+    ahead = text[cut : cut + 16].lstrip(OPENERS)
+    if not small and ahead[:1].islower():
         return False
     if mark != "." or text[at + 1] == ".":
         return True
     behind = text[max(last, at - 24) : at].split()
-    if not behind or text[at - 1].isspace():
+    if not behind:
         return True
-    word = behind[-1].lstrip("\"'“‘«([{*_")
-    opens = _opens(ahead)
+    word = behind[-1].lstrip(OPENERS)
     if (word.isdigit() and len(word) < 4) or (len(word) == 1 and word.islower()):
         return _mid_line(text, last, at - len(word))
     if len(word) == 1 and word.isupper():
-        return opens
+        return _opens(ahead)
     low = word.lower()
     if low in NEVER:
         return False
     if low in BEFORE_NUMBER:
         return not ahead[:1].isdigit()
-    if low in MAYBE or ("." in low and all(len(part) == 1 for part in low.split("."))):
-        return opens
+    if low in MAYBE or (len(low) < 12 and "." in low and all(len(part) == 1 for part in low.split("."))):
+        return _opens(ahead)
     return True
 
 

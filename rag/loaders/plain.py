@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["scan"]
 
+LONGEST = 300  # characters of a line that may be a title or a rule
 WRAPPED = 110  # a text whose long lines (90th percentile) are shorter than this is wrapped
 WIKI = re.compile(r"(=(?: =){1,5}|={1,6})[ \t]+([^=\s](?:.*\S)?)[ \t]+(=(?: ?=){0,5})[ \t]*$")
 MARK = re.compile(r"={3,}[ \t]*(\S.*?)?[ \t]*$")
@@ -101,7 +102,8 @@ class _Scan:
         """Lines whose second character closes a list mark: `a)`, `b.`."""
         codes = code_points(self.text)
         second = codes[np.minimum(self.lines.first + 1, len(codes) - 1)]
-        return (second == 41) | (second == 46)
+        found: NDArray[np.bool_] = (second == 41) | (second == 46)
+        return found
 
     def _piped(self) -> NDArray[np.bool_]:
         """Lines with a pipe."""
@@ -120,6 +122,8 @@ class _Scan:
             if last > i:
                 self._mark(i, last, TABLE)
                 return last
+        if len(row) > LONGEST:
+            return self._item(i, row)
         if row[0] == "=":
             if found := WIKI.match(row):
                 return self._heading(i, found[1].count("="), found.span(2))
@@ -132,16 +136,21 @@ class _Scan:
             return self._extend(i + 1)
         if self._numbered(i, row):
             return i
+        if BULLET.match(row):
+            return self._item(i, row)
+        if self._titled(i, row):
+            self.guessed.append(i)
+            caps = row.upper() == row
+            return self._heading(i, 1 if caps or NAMED.match(row) else 2, (0, len(row.rstrip())))
+        return i
+
+    def _item(self, i: int, row: str) -> int:
+        """Line i as a list item, where it begins with a mark."""
         if found := BULLET.match(row):
             first = int(self.lines.first[i])
             self._mark(i, i, LIST)
             self.level[i] = min((first - int(self.lines.start[i])) // 2, 9)
             self.inner[i, 0] = first + found.end()
-            return i
-        if self._titled(i, row):
-            self.guessed.append(i)
-            caps = row.upper() == row
-            return self._heading(i, 1 if caps or NAMED.match(row) else 2, (0, len(row.rstrip())))
         return i
 
     def _mark(self, first: int, last: int, kind: int) -> int:
