@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import SkipValidation
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MMR", "choose", "lexical"]
 
 NAME = "rerankers/mmr"
+DIGITS = 9  # of a value of the formula; further ones are rounding and would break ties by chance
 
 
 @stage
@@ -61,24 +62,21 @@ class MMR:
     def _analyzer(self) -> Analyzer:
         return Analyzer()
 
-    def _similarity(self, texts: list[str]) -> NDArray[np.float64]:
+    def _rows(self, texts: list[str]) -> NDArray[np.float64]:
         if self.embedder is None:
             return lexical([[t for t in self._analyzer.terms(text) if t not in ENGLISH] for text in texts])
-        rows = self.embedder.embed(texts)
-        return np.round(rows @ rows.T, 6).astype(np.float64)
+        return self.embedder.embed(texts).astype(np.float64)
 
     def __call__(self, hits: Hits, /) -> Hits:
         """The k hits chosen."""
         if not hits.items:
             return hits
-        relevance = _unit([hit.score for hit in hits.items])
-        similarity = np.maximum(self._similarity([hit.text for hit in hits.items]), 0.0)
-        order, gains = choose(relevance, similarity, self.k, self.lam)
-        kept = tuple(_marked(hits.items[i], gain) for i, gain in zip(order, gains, strict=True))
-        rank = {i: place + 1 for place, i in enumerate(order)}
-        drops = tuple(
-            Drop(hit, NAME, _reason(similarity[i, order], self.k)) for i, hit in enumerate(hits.items) if i not in rank
+        order, gains, similarity = choose(
+            _unit([hit.score for hit in hits.items]), self._rows([hit.text for hit in hits.items]), self.k, self.lam
         )
+        kept = tuple(_marked(hits.items[i], gain) for i, gain in zip(order, gains, strict=True))
+        left = sorted(set(range(len(hits))).difference(order))
+        drops = tuple(Drop(hits.items[i], NAME, _reason(similarity[:, i], self.k)) for i in left)
         return replace(hits, items=kept, drops=hits.drops + drops)
 
 
@@ -99,50 +97,56 @@ def _unit(scores: list[float]) -> NDArray[np.float64]:
 
 
 def choose(
-    relevance: NDArray[np.float64], similarity: NDArray[np.float64], k: int, lam: float
-) -> tuple[list[int], list[float]]:
+    relevance: NDArray[np.float64], rows: NDArray[np.float64], k: int, lam: float
+) -> tuple[list[int], list[float], NDArray[np.float64]]:
     """The greedy choice of Carbonell and Goldstein 1998; ties go to the hit that came first.
 
     Args:
         relevance: (n,), higher is better.
-        similarity: (n, n), of each pair.
-        k: how many to choose.
+        rows: (n, d), of length 1 or 0; a dot product below 0 counts as 0.
+        k: how many to choose, at least 1.
         lam: share of relevance, in [0, 1].
 
     Returns:
-        Indices in the order of choice, and the value of the formula at each.
+        Indices in the order of choice, m = min(n, k); the value of the formula at each; and float64
+        (m, n), the similarity of each chosen hit to every hit.
     """
     nearest = np.zeros(len(relevance))  # similarity to the most similar hit chosen so far
     free = np.ones(len(relevance), dtype=bool)
     order: list[int] = []
     gains: list[float] = []
+    similarity: list[NDArray[np.float64]] = []
     for _ in range(min(k, len(relevance))):
-        value = np.where(free, np.round(lam * relevance - (1 - lam) * nearest, 12), -np.inf)
+        value = np.where(free, np.round(lam * relevance - (1 - lam) * nearest, DIGITS), -np.inf)
         best = int(np.argmax(value))
+        # not BLAS: its threads cost more than this, and its last digits depend on where a row stands
+        like = np.maximum(np.einsum("ij,j->i", rows, rows[best]), 0.0)
         order.append(best)
         gains.append(float(value[best]))
+        similarity.append(like)
         free[best] = False
-        nearest = np.maximum(nearest, similarity[best])
-    return order, gains
+        nearest = np.maximum(nearest, like)
+    return order, gains, np.array(similarity)
 
 
 def lexical(bags: list[list[str]]) -> NDArray[np.float64]:
-    """Cosine of tf-idf weights, (1 + log tf) * log(1 + n / df), of each pair of bags of terms.
+    """Rows of tf-idf weights, (1 + log tf) * log(1 + n / df), scaled to length 1.
 
-    Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988. The weights know these bags
-    alone. An empty bag is like nothing, itself included.
+    Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988. The weights know
+    these bags alone. An empty bag is a row of zeros, like nothing.
 
     Returns:
-        float64 (n, n), in [0, 1].
+        float64 (n, v), v being the distinct terms.
     """
     counts = [Counter(bag) for bag in bags]
-    found: Counter[str] = Counter(term for bag in counts for term in bag)
-    column: dict[str, int] = {term: i for i, term in enumerate(sorted(found))}
-    weights: Any = np.zeros((len(bags), max(len(column), 1)))
-    for row, bag in enumerate(counts):
-        for term, times in bag.items():
-            weights[row, column[term]] = (1 + np.log(times)) * np.log1p(len(bags) / found[term])
-    length = np.sqrt(np.einsum("ij,ij->i", weights, weights))
-    weights /= np.where(length > 0, length, 1)[:, None]
-    similarity: NDArray[np.float64] = np.clip(np.round(weights @ weights.T, 12), 0, 1)
-    return similarity
+    found = Counter(term for bag in counts for term in bag)
+    column = {term: i for i, term in enumerate(sorted(found))}
+    row = np.repeat(np.arange(len(bags)), [len(bag) for bag in counts])
+    place = np.array([column[term] for bag in counts for term in bag], dtype=np.int64)
+    times = np.array([n for bag in counts for n in bag.values()], dtype=np.float64)
+    spread = np.array([found[term] for term in column], dtype=np.float64)
+    weight = (1 + np.log(times)) * np.log1p(len(bags) / spread[place])
+    length = np.sqrt(np.bincount(row, weights=weight**2, minlength=len(bags)))
+    rows = np.zeros((len(bags), len(column)))
+    rows[row, place] = weight / length[row]
+    return rows
