@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.doctree import flat
+from rag.readers.extractive import Extractive
+from rag.types import Document, Hit, Hits, Query
+
+LEASE = (
+    "This lease was written in Boston. It begins on 3 May 2021 and ends after two years. "
+    "The tenant is Ann Miller. The rent is $1,250 a month. Dogs are not allowed because the walls are thin."
+)
+
+
+def hits(question: str, *texts: str) -> Hits:
+    items = []
+    for i, text in enumerate(texts):
+        tree = flat(Document(f"d{i}", text), [(0, len(text))] if text else [])
+        if text:
+            items.append(Hit(tree, 1, ((0, len(text)),), 1.0))
+    return Hits(Query("q", question), tuple(items))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "sentence"),
+    [
+        ("Who is the tenant?", "Ann Miller", "The tenant is Ann Miller."),
+        ("What is the rent a month?", "$1,250", "The rent is $1,250 a month."),
+    ],
+)
+def test_the_answer_is_a_span_and_its_citation_the_sentence(question: str, answer: str, sentence: str) -> None:
+    found = Extractive(scorer=None)(hits(question, LEASE))
+    assert (found.status, found.text) == ("answered", answer)
+    assert [c.quote for c in found.citations] == [sentence]
+    assert LEASE[found.citations[0].start : found.citations[0].end] == sentence
+
+
+def test_the_sentence_itself_can_be_the_answer() -> None:
+    found = Extractive(scorer=None, form="sentence")(hits("Who is the tenant?", LEASE))
+    assert found.text == "The tenant is Ann Miller."
+
+
+def test_a_yes_no_question_is_answered_by_its_sentence() -> None:
+    found = Extractive(scorer=None)(hits("Are dogs allowed?", LEASE))
+    assert found.text == "Dogs are not allowed because the walls are thin."
+
+
+@pytest.mark.parametrize("question", ["What is the wavelength of ultraviolet light?", "", "   "])
+def test_a_question_the_evidence_does_not_answer_is_abstained(question: str) -> None:
+    found = Extractive(scorer=None)(hits(question, LEASE))
+    assert (found.status, found.text, found.citations) == ("abstained", "", ())
+    assert "abstained" in found.notes["readers/extractive"]
+
+
+def test_no_evidence_is_abstained() -> None:
+    found = Extractive(scorer=None)(hits("Who?"))
+    assert found.notes["readers/extractive"]["abstained"] == "no evidence"
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.text(alphabet="aAbB 19.,\n!é😀。$%()\"'-", max_size=120), max_size=3),
+    st.sampled_from(["who a b", "how many 19", "why aA", "é", "is a b?", "when"]),
+)
+def test_every_citation_is_a_slice_and_holds_the_answer(texts: list[str], question: str) -> None:
+    given_hits = hits(question, *texts)
+    found = Extractive(scorer=None, threshold=-1.0)(given_hits)
+    documents = {h.doc: h.document for h in given_hits}
+    for citation in found.citations:
+        assert documents[citation.doc].text[citation.start : citation.end] == citation.quote
+    assert (found.status == "answered") == bool(found.citations)
+    if found.status == "answered":
+        assert found.text
+        assert found.text in found.citations[0].quote
+        assert 0 <= found.confidence <= 1
+    assert found == Extractive(scorer=None, threshold=-1.0)(given_hits)
+
+
+@pytest.mark.model
+def test_the_embedded_model_answers_and_abstains() -> None:
+    found = Extractive()(hits("Who rents the flat?", LEASE))
+    assert found.text == "Ann Miller"
+    assert Extractive()(hits("What is the wavelength of ultraviolet light?", LEASE)).status == "abstained"
