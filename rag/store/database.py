@@ -128,18 +128,26 @@ class Database:
     def __init__(self, folder: Path, *, write: bool = False) -> None:
         self.path = folder / DATABASE
         self._lock = threading.RLock()
-        try:
-            self._link = self._open(write)
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path}: cannot be opened ({error}).") from error
-
-    def _open(self, write: bool) -> sqlite3.Connection:
         if write:
-            link = self._connect("rwc")
+            self._link = self._writer()
+            return
+        try:
+            self._link = self._reader()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: cannot be opened ({error}). Index into another folder.") from error
+
+    def _writer(self) -> sqlite3.Connection:
+        link = self._connect("rwc")
+        try:
             link.execute("PRAGMA journal_mode = WAL")
             link.execute("PRAGMA synchronous = FULL")
             link.executescript(SCHEMA)
-            return link
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _reader(self) -> sqlite3.Connection:
         try:
             link = self._connect("ro")
             link.execute("SELECT 1 FROM documents LIMIT 1")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_index import Lengths, Pieces, Shout, build, doc, snapshot
+
+from rag.types import Document, Query
+from retrievers.bm25 import BM25
+
+IDS = ("a", "b", "é", "\ud800", "z/1", "z")
+TEXT = st.text(alphabet=st.sampled_from("ab cdé\n中\ud800"), max_size=40)
+BOTH = (Lengths(), Lengths(scale=3))
+
+CHANGE = st.one_of(
+    st.tuples(st.just("put"), st.dictionaries(st.sampled_from(IDS), TEXT, min_size=1, max_size=4)),
+    st.tuples(st.just("delete"), st.sets(st.sampled_from(IDS), min_size=1, max_size=3)),
+    st.tuples(st.just("title"), st.sampled_from(IDS)),
+    st.tuples(st.just("chunker"), st.integers(1, 9).map(lambda size: Pieces(size=size))),
+    st.tuples(st.just("retrievers"), st.sampled_from([BOTH, BOTH[:1], BOTH[::-1]])),
+)
+
+
+def changed(have: dict[str, Document], kind: str, value: Any) -> tuple[dict[str, Document], list[Document], list[str]]:
+    """The documents after a change, and what `index` is to be given for it."""
+    if kind == "put":
+        given_ = [doc(name, text) for name, text in value.items()]
+        return have | {one.id: one for one in given_}, given_, []
+    if kind == "delete":
+        return {name: one for name, one in have.items() if name not in value}, [], sorted(value & have.keys())
+    if kind == "title" and value in have:
+        titled = doc(value, have[value].text, title="Title")
+        return have | {value: titled}, [titled], []
+    return have, [], []
+
+
+@settings(max_examples=30)
+@given(
+    first=st.dictionaries(st.sampled_from(IDS), TEXT.filter(bool), min_size=1),
+    changes=st.lists(CHANGE, min_size=1, max_size=6),
+)
+def test_an_index_that_was_changed_equals_one_that_was_built_at_once(
+    first: dict[str, str], changes: list[tuple[str, Any]]
+) -> None:
+    """Text, trees, order and arrays are those of a fresh build, on disk and in memory, after every change."""
+    have = {name: doc(name, text) for name, text in first.items()}
+    more: dict[str, Any] = {"retrievers": BOTH, "growers": (Shout(),), "chunker": Pieces()}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "index"
+        base, _ = build(list(have.values()), **more)
+        build(list(have.values()), out, **more)[0].close()
+        for kind, value in changes:
+            after, given_, delete = changed(have, kind, value)
+            if not any(one.text for one in after.values()):
+                continue  # refused, see the tests of an empty corpus
+            have = after
+            if kind in more:
+                more[kind] = value
+            base, _ = build(given_, base=base, delete=delete, **more)
+            with build(given_, out, delete=delete, **more)[0] as kept:
+                fresh, _ = build(list(have.values()), **more)
+                assert snapshot(kept) == snapshot(fresh)
+                assert snapshot(base) == snapshot(fresh)
+
+
+def test_bm25_after_changes_ranks_and_scores_as_one_that_was_built_at_once(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    words = [f"word{i}" for i in range(60)]
+    have: dict[str, Document] = {}
+    retriever = BM25(k=20)
+    more: dict[str, Any] = {"chunker": Pieces(size=60), "retrievers": (retriever,)}
+
+    def write(name: str) -> Document:
+        have[name] = doc(name, " ".join(dice.choices(words, k=dice.randint(5, 80))))
+        return have[name]
+
+    build([write(f"d{i}") for i in range(40)], tmp_path / "index", **more)[0].close()
+    for _ in range(5):
+        given_ = [write(f"d{dice.randrange(60)}") for _ in range(4)]
+        gone = dice.sample(sorted(have.keys() - {one.id for one in given_}), 3)
+        for name in gone:
+            del have[name]
+        given_ = list({one.id: one for one in given_}.values())
+        with build(given_, tmp_path / "index", delete=gone, **more)[0] as kept:
+            fresh, _ = build(list(have.values()), **more)
+            for one in words[:20]:
+                query = Query(one, f"{one} {dice.choice(words)}")
+                found = [[(hit.key, hit.score) for hit in retriever.bind(store)(query)] for store in (kept, fresh)]
+                assert found[0] == found[1]
+                assert found[0]
