@@ -43,30 +43,13 @@ NOUNS = {
     " airline college school religion ethnicity tribe language nationality",
 }
 KIND_OF = {stem(noun): kind for kind, nouns in NOUNS.items() for noun in nouns.split()}
-SKIP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "is",
-        "are",
-        "was",
-        "were",
-        "did",
-        "does",
-        "do",
-        "in",
-        "on",
-        "at",
-        "s",
-        "type",
-        "kind",
-        "sort",
-        "many",
-        "other",
-    ]
-)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SKIP = _words("a an the of is are was were did does do in on at s type kind sort many other")
 
 
 class Asked(NamedTuple):
@@ -81,7 +64,7 @@ class Asked(NamedTuple):
     focus: str
 
 
-def asked(question: str) -> Asked:
+def asked(question: str) -> Asked:  # noqa: PLR0911 - one rule a line
     """Read the question word, and the noun behind it; the last question word of a long question counts."""
     marks = list(ASKS.finditer(question))
     if not marks:

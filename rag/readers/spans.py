@@ -20,204 +20,34 @@ __all__ = ["Token", "candidates", "features", "tokens", "worth"]
 
 LONGEST = 9  # words of a span that is no clause
 TOKEN = re.compile(r"[$€£¥]?\d[\d,.]*\d%?|[$€£¥]?\d%?|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]")
-PREPOSITIONS = frozenset(
-    [
-        "in",
-        "on",
-        "at",
-        "by",
-        "of",
-        "to",
-        "from",
-        "with",
-        "for",
-        "as",
-        "into",
-        "over",
-        "under",
-        "between",
-        "near",
-        "during",
-        "through",
-        "after",
-        "before",
-        "since",
-        "until",
-        "about",
-        "against",
-        "among",
-        "around",
-        "toward",
-        "towards",
-        "within",
-        "without",
-        "via",
-        "per",
-    ]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PREPOSITIONS = _words(
+    "in on at by of to from with for as into over under between near during through after before since until about "
+    "against among around toward towards within without via per"
 )
-AUXILIARIES = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "may",
-        "might",
-        "must",
-        "should",
-    ]
+AUXILIARIES = _words(
+    "is are was were be been being has have had do does did can could will would may might must should"
 )
-LINKS = frozenset(
-    [
-        "of",
-        "the",
-        "de",
-        "la",
-        "le",
-        "von",
-        "van",
-        "der",
-        "den",
-        "du",
-        "del",
-        "da",
-        "di",
-        "al",
-        "el",
-        "bin",
-        "ibn",
-        "and",
-        "&",
-        "'s",
-        "for",
-    ]
+LINKS = _words("of the de la le von van der den du del da di al el bin ibn and & 's for")
+MONTHS = _words(
+    "january february march april may june july august september october november december jan feb mar apr jun jul "
+    "aug sep sept oct nov dec"
 )
-MONTHS = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-    ]
+NUMBERS = _words(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion "
+    "trillion half dozen zero once twice first second third"
 )
-NUMBERS = frozenset(
-    [
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "sixty",
-        "seventy",
-        "eighty",
-        "ninety",
-        "hundred",
-        "thousand",
-        "million",
-        "billion",
-        "trillion",
-        "half",
-        "dozen",
-        "zero",
-        "once",
-        "twice",
-        "first",
-        "second",
-        "third",
-    ]
+TIMES = _words(
+    "year years month months week weeks day days hour hours minute minutes second seconds decade decades century "
+    "centuries"
 )
-TIMES = frozenset(
-    [
-        "year",
-        "years",
-        "month",
-        "months",
-        "week",
-        "weeks",
-        "day",
-        "days",
-        "hour",
-        "hours",
-        "minute",
-        "minutes",
-        "second",
-        "seconds",
-        "decade",
-        "decades",
-        "century",
-        "centuries",
-    ]
-)
-CUES = frozenset(
-    [
-        "because",
-        "due",
-        "to",
-        "by",
-        "as",
-        "called",
-        "named",
-        "known",
-        "that",
-        "for",
-        "including",
-        "is",
-        "are",
-        "was",
-        "were",
-    ]
-)
+CUES = _words("because due to by as called named known that for including is are was were")
 YEAR = re.compile(r"1\d{3}|20\d{2}")
 DIGIT = re.compile(r"[$€£¥]?\d")
 
@@ -243,7 +73,7 @@ class Token(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _shape(text: str) -> str:
+def _shape(text: str) -> str:  # noqa: PLR0911 - one rule a line
     low = text.lower()
     if DIGIT.match(text):
         return "Y" if YEAR.fullmatch(text) else "N"
@@ -290,7 +120,7 @@ def candidates(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
                 yield i, size
 
 
-def kind_of(words: Sequence[Token], i: int, j: int) -> str:
+def kind_of(words: Sequence[Token], i: int, j: int) -> str:  # noqa: PLR0911 - one rule a line
     """The look of a span: year, date, time, money, percent, number, name, mixed or plain."""
     shapes = {w.shape for w in words[i:j]}
     if words[i].shape in "MY" or "M" in shapes:
@@ -312,7 +142,9 @@ def kind_of(words: Sequence[Token], i: int, j: int) -> str:
     return "mixed" if shapes & {"C", "U"} else "plain"
 
 
-def features(words: Sequence[Token], i: int, j: int, wanted: Asked, question: frozenset[str]) -> dict[str, float]:
+def features(  # noqa: PLR0912 - one feature a line
+    words: Sequence[Token], i: int, j: int, wanted: Asked, question: frozenset[str]
+) -> dict[str, float]:
     """Name -> value of what speaks for or against words i to j, for a question with these stems."""
     size, length = len(words), j - i
     look = kind_of(words, i, j)
@@ -367,7 +199,7 @@ def features(words: Sequence[Token], i: int, j: int, wanted: Asked, question: fr
     return found
 
 
-def _edge(token: Token | None) -> str:
+def _edge(token: Token | None) -> str:  # noqa: PLR0911 - one rule a line
     """What stands beside a span, coarsely."""
     if token is None:
         return "end"
