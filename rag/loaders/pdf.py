@@ -72,7 +72,7 @@ def extract(data: bytes, *, name: str = "pdf", limits: Limits = Limits(), clock:
                 raise LoadError(
                     f"{name}: is encrypted, and no password can be given. Save a copy without one."
                 ) from error
-            raise LoadError(f"{name}: not a PDF that can be read: {error}. Export it again.") from error
+            raise LoadError(f"{name}: not a PDF that can be read: {_said(error)}. Export it again.") from error
         try:
             pages = len(file)
             lines = list(_lines(pdfium, file, name, limits, clock))
@@ -81,11 +81,15 @@ def extract(data: bytes, *, name: str = "pdf", limits: Limits = Limits(), clock:
             file.close()
     if not any(line.text for line in lines):
         raise LoadError(
-            f"{name}: its {pages} pages have no text layer (a scan?), and pictures are not read. Run OCR on it first."
+            f"{name}: no text layer on any of its {pages} pages (a scan?), and pictures are not read. Run OCR on it first."
         )
     text, blocks = _blocks(lines)
     limits.chars_ok(name, len(text))
     return Extracted(text, blocks, title, {"pages": pages})
+
+
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".")
 
 
 def _lines(pdfium: Any, file: Any, name: str, limits: Limits, clock: Clock) -> Iterator[Line]:
@@ -96,7 +100,7 @@ def _lines(pdfium: Any, file: Any, name: str, limits: Limits, clock: Clock) -> I
             page = file[number]
             layer = page.get_textpage()
         except pdfium.PdfiumError as error:
-            raise LoadError(f"{name}: page {number + 1} cannot be read: {error}. Export the file again.") from error
+            raise LoadError(f"{name}: page {number + 1} cannot be read: {_said(error)}. Export the file again.") from error
         for line in _page(pdfium.raw, layer, page.get_height(), number + 1):
             total += len(line.text)
             limits.chars_ok(name, total)
