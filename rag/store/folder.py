@@ -25,7 +25,7 @@ from rag.store.cache import CACHE_CHARACTERS, Column, TreeCache
 from rag.store.corpus import Corpus
 from rag.store.database import DATABASE, Database, to_text
 from rag.store.leaves import Leaves
-from rag.store.manifest import Manifest, folder_name, read_manifest
+from rag.store.manifest import Manifest, folder_name, read_manifest, summary
 
 if TYPE_CHECKING:
     from rag.doctree import DocTree
@@ -168,6 +168,8 @@ class FolderStore:
         for name, expected in self.manifest.files.items():
             if describe_file(self._at / name) != tuple(expected):
                 raise StoreError(f"{self._at / name}: damaged, its sha256 differs. Index into another folder.")
+        if summary(self._database.live(self.manifest.generation))["documents"] != self.manifest.documents:
+            raise StoreError(f"{self.folder / DATABASE}: not the documents of its manifest. Index into another folder.")
         for ordinal in range(len(self.leaves.row)):
             self._body(ordinal)
 
