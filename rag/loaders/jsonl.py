@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import LoadError
-from rag.loaders.limits import Limits
+from rag.loaders.limits import Limits, shown
 from rag.types import Document, Failed
 
 __all__ = ["iter_corpus", "scan_corpus"]
@@ -52,7 +52,7 @@ def scan_corpus(path: str | Path, *, limits: Limits = Limits()) -> Iterator[Docu
         number = 0
         while line := file.readline(limits.max_bytes + 1):
             number += 1
-            where = f"{path}:{number}"
+            where = f"{shown(path)}:{number}"
             try:
                 if len(line) > limits.max_bytes:
                     while line and not line.endswith(b"\n"):  # leave the rest of it unread
@@ -62,14 +62,14 @@ def scan_corpus(path: str | Path, *, limits: Limits = Limits()) -> Iterator[Docu
                     line = line.removeprefix(BOM)
                 if not line.strip():
                     continue
-                document = _document(_object(line, where), where, limits)
+                document = _document(_object(line.rstrip(b"\r\n"), where), where, limits)
                 first = seen.setdefault(document.id, number)
                 if first != number:
                     raise LoadError(
                         f"{where}: id {document.id!r} is that of line {first}, and ids must differ. Rename or drop one."
                     )
             except LoadError as error:
-                yield Failed(f"{path.name}:{number}", error)
+                yield Failed(f"{shown(path.name)}:{number}", error)
             else:
                 yield document
 

@@ -1,13 +1,15 @@
-"""How much of a machine one document may take: bytes, characters, seconds, depth."""
+"""How much of a machine one document may take (bytes, characters, seconds, depth), and how messages call it."""
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from rag.errors import ConfigError, LoadError
 
-__all__ = ["Clock", "Limits"]
+__all__ = ["Clock", "Limits", "shown"]
 
 MIB = 1024 * 1024
 
@@ -75,3 +77,8 @@ class Clock:
                 f"{self.name}: took longer than the {self.seconds:g} seconds allowed. "
                 "Split it, or raise limits.max_seconds."
             )
+
+
+def shown(path: str | Path) -> str:
+    """A path as messages and ids write it: one line, and bytes that are not UTF-8 as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\n", "\\n")

@@ -11,7 +11,7 @@ from rag.errors import LoadError
 from rag.loaders.decode import decode
 from rag.loaders.heading import markdown_title
 from rag.loaders.jsonl import iter_corpus, scan_corpus
-from rag.loaders.limits import Clock, Limits
+from rag.loaders.limits import Clock, Limits, shown
 from rag.loaders.walk import Found, Skipped, walk
 from rag.types import Document, Failed
 
@@ -75,9 +75,9 @@ def read(
     if kind == JSONL:
         return list(iter_corpus(path, limits=limits))
     data = _bytes(path, limits)
-    text, title, blocks, facts = PARSERS[kind](data, str(path), encoding, limits)
-    limits.chars_ok(str(path), len(text))
-    return [Document(path.name if id is None else id, text, title, kind, blocks, facts)]
+    text, title, blocks, facts = PARSERS[kind](data, shown(path), encoding, limits)
+    limits.chars_ok(shown(path), len(text))
+    return [Document(shown(path.name) if id is None else id, text, title, kind, blocks, facts)]
 
 
 def documents(
@@ -102,9 +102,11 @@ def documents(
             continue
         for item in _read(found, encoding, limits):
             if isinstance(item, Document):
-                first = seen.setdefault(item.id, str(found.path))
-                if first != str(found.path):
-                    message = f"{found.path}: id {item.id!r} came before, in {first}, and ids must differ. Rename one."
+                first = seen.setdefault(item.id, shown(found.path))
+                if first != shown(found.path):
+                    message = (
+                        f"{shown(found.path)}: id {item.id!r} came before, in {first}, and ids must differ. Rename one."
+                    )
                     yield Failed(item.id, LoadError(message))
                     continue
             yield item
@@ -126,20 +128,20 @@ def _kind(path: Path) -> str:
     try:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "no such file" if not path.exists() else "not a regular file"
-            raise LoadError(f"{path}: {what}. Give the path of a file.")
+            raise LoadError(f"{shown(path)}: {what}. Give the path of a file.")
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as error:
-        raise LoadError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
+        raise LoadError(f"{shown(path)}: cannot be read: {error.strerror}. Check its permissions.") from error
     if not head:
-        raise LoadError(f"{path}: is empty (0 bytes); a document needs text. Remove it, or write it again.")
+        raise LoadError(f"{shown(path)}: is empty (0 bytes); a document needs text. Remove it, or write it again.")
     for magic, kind in MAGIC:
         if head.startswith(magic):
             if kind == PDF:
                 return PDF
-            raise LoadError(f"{path}: {kind}, which is not opened or expanded. What is read: {READ}.")
+            raise LoadError(f"{shown(path)}: {kind}, which is not opened or expanded. What is read: {READ}.")
     if named == PDF and b"%PDF-" not in head:
-        raise LoadError(f"{path}: not a PDF: no %PDF- header in its first 1,024 bytes. Export it again.")
+        raise LoadError(f"{shown(path)}: not a PDF: no %PDF- header in its first 1,024 bytes. Export it again.")
     if path.suffix.lower() not in TYPES and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith(
         (b"<!doctype html", b"<html")
     ):
@@ -150,11 +152,11 @@ def _kind(path: Path) -> str:
 def _bytes(path: Path, limits: Limits) -> bytes:
     try:
         with path.open("rb") as file:
-            limits.bytes_ok(str(path), path.stat().st_size)
+            limits.bytes_ok(shown(path), path.stat().st_size)
             data = file.read(limits.max_bytes + 1)
     except OSError as error:
-        raise LoadError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
-    limits.bytes_ok(str(path), len(data))
+        raise LoadError(f"{shown(path)}: cannot be read: {error.strerror}. Check its permissions.") from error
+    limits.bytes_ok(shown(path), len(data))
     return data
 
 

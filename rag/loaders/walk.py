@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag.errors import LoadError
+from rag.loaders.limits import shown
 from rag.types import Failed
 
 __all__ = ["Found", "Skipped", "walk"]
@@ -15,8 +16,8 @@ __all__ = ["Found", "Skipped", "walk"]
 CORPUS = "corpus.jsonl"
 NO_TEXT = """
 png jpg jpeg gif bmp tif tiff webp avif ico icns psd heic mp3 wav ogg flac m4a mp4 mov avi mkv webm ttf otf woff woff2
-eot so dll dylib exe o a obj lib class pyc pyo pyd wasm bin dat db sqlite sqlite3 npy npz safetensors onnx gguf pt parquet
-arrow feather pkl pickle whl iso dmg
+eot so dll dylib exe o a obj lib class pyc pyo pyd wasm bin dat db sqlite sqlite3 npy npz safetensors onnx gguf pt
+parquet arrow feather pkl pickle whl iso dmg
 """
 BINARY = frozenset(NO_TEXT.split())
 
@@ -65,7 +66,7 @@ def walk(paths: Iterable[str | Path]) -> Iterator[Found | Skipped | Failed]:
     for path in given:
         if not path.exists():
             what = "is a link that leads nowhere" if path.is_symlink() else "no such file or folder"
-            raise LoadError(f"{_show(path)}: {what}. Give paths that exist.")
+            raise LoadError(f"{shown(path)}: {what}. Give paths that exist.")
     return _unique(item for path in given for item in (_folder(path) if path.is_dir() else _file(path)))
 
 
@@ -80,7 +81,7 @@ def _unique(items: Iterable[Found | Skipped | Failed]) -> Iterator[Found | Skipp
                 yield Failed(
                     item.id,
                     LoadError(
-                        f"{_show(item.path)}: has the id of {_show(first)}, and ids must differ. "
+                        f"{shown(item.path)}: has the id of {shown(first)}, and ids must differ. "
                         "Give the folder above both."
                     ),
                 )
@@ -90,9 +91,9 @@ def _unique(items: Iterable[Found | Skipped | Failed]) -> Iterator[Found | Skipp
 
 def _file(path: Path) -> Iterator[Found | Failed]:
     if path.is_file():
-        yield Found(path, _show(path.name), path.parent)
+        yield Found(path, shown(path.name), path.parent)
     else:
-        yield Failed(_show(path.name), LoadError(f"{_show(path)}: not a regular file. Give files and folders."))
+        yield Failed(shown(path.name), LoadError(f"{shown(path)}: not a regular file. Give files and folders."))
 
 
 def _folder(root: Path) -> Iterator[Found | Skipped | Failed]:
@@ -100,7 +101,7 @@ def _folder(root: Path) -> Iterator[Found | Skipped | Failed]:
     todo = [root]
     while todo:
         path = todo.pop()
-        name = _show(path.relative_to(root).as_posix())
+        name = shown(path.relative_to(root).as_posix())
         if path.is_symlink() and path != root:
             yield from _link(path, name, root, home)
         elif path.is_dir():
@@ -108,7 +109,7 @@ def _folder(root: Path) -> Iterator[Found | Skipped | Failed]:
                 inside = sorted((p for p in path.iterdir() if not p.name.startswith(".")), key=lambda p: p.name)
             except OSError as error:
                 yield Failed(
-                    name, LoadError(f"{_show(path)}: cannot be listed: {error.strerror}. Check its permissions.")
+                    name, LoadError(f"{shown(path)}: cannot be listed: {error.strerror}. Check its permissions.")
                 )
                 continue
             corpus = [p for p in inside if p.name == CORPUS and p.is_file()]
@@ -116,19 +117,19 @@ def _folder(root: Path) -> Iterator[Found | Skipped | Failed]:
         elif path.is_file():
             yield _sort(path, name, root)
         else:
-            yield Failed(name, LoadError(f"{_show(path)}: not a regular file. Remove it, or give files by name."))
+            yield Failed(name, LoadError(f"{shown(path)}: not a regular file. Remove it, or give files by name."))
 
 
 def _link(path: Path, name: str, root: Path, home: Path) -> Iterator[Found | Skipped | Failed]:
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(home):
         yield Failed(
-            name, LoadError(f"{_show(path)}: a link that leaves {_show(root)}; refused. Give its target by name.")
+            name, LoadError(f"{shown(path)}: a link that leaves {shown(root)}; refused. Give its target by name.")
         )
     elif target.is_file():
         yield _sort(path, name, root)
     elif not target.is_dir():
-        yield Failed(name, LoadError(f"{_show(path)}: a link that leads nowhere. Remove or mend it."))
+        yield Failed(name, LoadError(f"{shown(path)}: a link that leads nowhere. Remove or mend it."))
 
 
 def _sort(path: Path, name: str, root: Path) -> Found | Skipped:
@@ -136,8 +137,3 @@ def _sort(path: Path, name: str, root: Path) -> Found | Skipped:
     if suffix in BINARY:
         return Skipped(name, f".{suffix} files hold no text")
     return Found(path, name, root)
-
-
-def _show(path: str | Path) -> str:
-    """A path as text; bytes of a name that are not UTF-8 are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\n", "\\n")
