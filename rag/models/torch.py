@@ -141,8 +141,8 @@ class TorchCrossEncoder:
 
 def _open(stage: SentenceTransformersEmbedder | TorchCrossEncoder, kind: str) -> Any:
     """The model, from the cache or a folder, or from the hub where that is permitted."""
-    library = require("sentence_transformers", extra="sentence-transformers", by=stage.name)
     where = stage.model if stage.hub else str(_folder(stage.model, stage.name))
+    library = require("sentence_transformers", extra="sentence-transformers", by=stage.name)
     try:
         with _quiet():
             return getattr(library, kind)(
