@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from rag.loaders.elements import BLOCKS, CELLS, GROUPS, LISTS, SKIPPED, VOID
+from rag.loaders.elements import BLOCKS, CELLS, FLAT, GROUPS, LISTS, SKIPPED, VOID
 
 __all__ = ["Hidden"]
 
@@ -50,9 +50,7 @@ class Hidden:
         """
         if kind == "open":
             if not self._ended_by(name):
-                if name not in VOID:
-                    self.open.append(name)
-                    self.counts[name] += 1
+                self._push(name)
                 return True
         elif self.counts[name]:
             last = ""
@@ -66,6 +64,22 @@ class Hidden:
         self.open.clear()
         self.counts.clear()
         return False
+
+    def _push(self, name: str) -> None:
+        """Note an element that opens inside; items, rows and cells end the one before."""
+        if name in VOID or (name in FLAT and name not in CELLS and name not in GROUPS and name != self.root):
+            return
+        ended: frozenset[str] = frozenset()
+        if name == "li":
+            ended = frozenset(("li",))
+        elif name in CELLS:
+            ended = CELLS
+        elif name in GROUPS:
+            ended = CELLS | GROUPS if name != "tr" else CELLS | {"tr"}
+        while self.open and self.open[-1] in ended:
+            self.counts[self.open.pop()] -= 1
+        self.open.append(name)
+        self.counts[name] += 1
 
     def _ended_by(self, name: str) -> bool:
         """Whether an opening tag ends the hidden element without its closing tag."""

@@ -16,7 +16,7 @@ from rag.loaders.elements import RAW, VOID
 
 __all__ = ["Token", "attributes", "tokens", "unescape"]
 
-MARK = re.compile(r"<(?:/?[a-zA-Z]|([!?]|/\S))")  # any other `<` is text
+MARK = re.compile(r"<(?:/?[a-zA-Z]|([!?]|/[\s\S]))")  # any other `<` is text
 # possessive throughout: a failed match is never tried a second way
 TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*+)([^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?[^>=]*+)*+)>""")
 ATTRIBUTE = re.compile(r"""([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?""")

@@ -81,7 +81,7 @@ def extract(data: bytes, *, name: str = "pdf", limits: Limits = Limits(), clock:
             file.close()
     if not any(line.text for line in lines):
         raise LoadError(
-            f"{name}: no text layer on any of its {pages} pages (a scan?), and pictures are not read. Run OCR on it first."
+            f"{name}: no text layer on any of its {pages} pages (a scan?); pictures are not read. Run OCR on it first."
         )
     text, blocks = _blocks(lines)
     limits.chars_ok(name, len(text))
@@ -100,7 +100,9 @@ def _lines(pdfium: Any, file: Any, name: str, limits: Limits, clock: Clock) -> I
             page = file[number]
             layer = page.get_textpage()
         except pdfium.PdfiumError as error:
-            raise LoadError(f"{name}: page {number + 1} cannot be read: {_said(error)}. Export the file again.") from error
+            raise LoadError(
+                f"{name}: page {number + 1} cannot be read: {_said(error)}. Export the file again."
+            ) from error
         for line in _page(pdfium.raw, layer, page.get_height(), number + 1):
             total += len(line.text)
             limits.chars_ok(name, total)
