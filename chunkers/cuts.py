@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chunkers.oversize import parts, wide_units
+from chunkers.oversize import SLACK, parts, wide_units
 from chunkers.prices import PRICES
 from rag.doctree import CODE
 from rag.sentences import sentence_spans
@@ -71,9 +71,9 @@ def find_cuts(ruler: Ruler, blocks: Blocks, size: int, cap: int) -> Cuts:
     start = blocks.start.copy()
     start[0] = 0
     bound = np.append(start, len(text))
-    rank = ruler.rank(bound)
-    long = rank[1:] - rank[:-1] > cap - 2
     found = [(start, _block_prices(text, blocks)), _sentences(text, blocks, bound)]
+    rank = ruler.rank(bound)
+    long = rank[1:] - rank[:-1] > cap - SLACK
     repeated: dict[int, tuple[int, int]] = {}
     for i in np.flatnonzero(long & LINED[blocks.kind]).tolist():
         found.append(_lines(ruler, blocks, i, stop=int(bound[i + 1]), cap=cap, repeated=repeated))  # noqa: PERF401
@@ -81,17 +81,19 @@ def find_cuts(ruler: Ruler, blocks: Blocks, size: int, cap: int) -> Cuts:
     cells = wide_units(ruler, at, size, cap)
     if cells:
         at, price = _merge([(at, price), *cells], len(text))
-    at, price = _measurable(ruler, at, price)
+    kept = ruler.measurable(at)
+    price, at = price[np.searchsorted(at, kept)], kept
     left, right = ruler.measure(at)
     extra = np.zeros(len(at), dtype=np.int64)
-    kept = [k for k in np.searchsorted(at, sorted(repeated)).tolist() if int(at[k]) in repeated]
-    repeats = {k: repeated[int(at[k])] for k in kept}
-    extra[kept] = _tokens(ruler, list(repeats.values()))
-    over = np.flatnonzero(left[:-1] + right[1:] + extra[:-1] > cap).tolist()
-    hard = {k: parts(ruler, int(at[k]), int(at[k + 1]), size, cap) for k in over}
-    for k in over:
+    rows = [k for k in np.searchsorted(at, sorted(repeated)).tolist() if int(at[k]) in repeated]
+    repeats = {k: repeated[int(at[k])] for k in rows}
+    extra[list(repeats)] = _tokens(ruler, list(repeats.values()))
+    tokens = left[:-1] + right[1:]
+    for k in np.flatnonzero(tokens + extra[:-1] > cap).tolist():  # no room for what is repeated
         repeats.pop(k, None)
         extra[k] = 0
+    over = np.flatnonzero(tokens > cap).tolist()
+    hard = {k: parts(ruler, int(at[k]), int(at[k + 1]), size, cap) for k in over}
     block = np.searchsorted(start, at, side="right") - 1
     return Cuts(at, block, price, left + extra, right, extra, repeats, hard)
 
@@ -106,22 +108,6 @@ def _merge(
     price = price[first]
     if at[-1] != size:
         at, price = np.append(at, size), np.append(price, 0.0)
-    return at, price
-
-
-def _measurable(
-    ruler: Ruler, at: NDArray[np.int64], price: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Drop cuts until a joint stands in every unit."""
-    while len(at) > 2:
-        bad = np.flatnonzero(~ruler.spans_joint(at[:-1], at[1:]))
-        if not len(bad):
-            break
-        gone = np.where(bad + 1 < len(at) - 1, bad + 1, bad)  # never the end of the text
-        keep = np.ones(len(at), dtype=bool)
-        keep[gone] = False
-        keep[0] = True
-        at, price = at[keep], price[keep]
     return at, price
 
 

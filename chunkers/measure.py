@@ -15,8 +15,11 @@ are ever counted again.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,23 +32,19 @@ if TYPE_CHECKING:
 __all__ = ["EXACT", "Ruler", "ruler"]
 
 EXACT = frozenset({"cl100k", "o200k", "chars", "words"})  # tokenizers for which joints are known to hold
-BLANKS = (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
+BLANKS = np.array(
+    [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+)
 CJK_STOPS = np.array([0x3001, 0x3002, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF1A, 0xFF1B, 0xFF1F], dtype=np.uint32)
-TABLE = 0x3001  # no blank has a higher code point
-
-
-@cache
-def _blank_table() -> NDArray[np.bool_]:
-    table = np.zeros(TABLE + 1, dtype=bool)
-    table[list(BLANKS)] = True
-    return table
+PART = 1 << 16  # characters; longer texts are tokenised in parts, in threads
 
 
 def blanks(codes: NDArray[Any]) -> NDArray[np.bool_]:
     """bool, which code points are white space (Unicode's White_Space)."""
     found: NDArray[np.bool_] = (codes == 32) | ((codes >= 9) & (codes <= 13))
     if codes.dtype != np.uint8:
-        found |= (codes >= 0x85) & _blank_table()[np.minimum(codes, TABLE)]
+        wide = np.flatnonzero(codes >= SPACES[0])
+        found[wide] = np.isin(codes[wide], SPACES)
     return found
 
 
@@ -58,16 +57,23 @@ class Ruler:
         tokenizer: counts.
         codes: its code points (`rag.loaders.lines.code_points`).
         blank: bool (len(text),), white space.
-        starts: int64 (t,), code point each token starts in.
         joints: int64, ascending, the places where tokens start anew; 0 and len(text) among them.
+        parts: where each part of the text begins, and the token starts in it, still being found.
     """
 
     text: str
     tokenizer: Tokenizer
     codes: NDArray[Any]
     blank: NDArray[np.bool_]
-    starts: NDArray[np.int64]
     joints: NDArray[np.int64]
+    parts: Sequence[tuple[int, Future[NDArray[np.int64]]]] = ()
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """int64 (t,), code point each token of the text starts in."""
+        if not self.parts:
+            return self.tokenizer.starts(self.text)
+        return np.concatenate([part.result() + at for at, part in self.parts])
 
     def rank(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many tokens of the whole text start before each place."""
@@ -94,6 +100,18 @@ class Ruler:
         """bool, whether a joint stands in each closed range."""
         return self.joints[np.searchsorted(self.joints, start)] <= end
 
+    def measurable(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The cuts without those between which no joint stands; the first and the last are kept."""
+        while len(at) > 2:
+            bad = np.flatnonzero(~self.spans_joint(at[:-1], at[1:]))
+            if not len(bad):
+                break
+            keep = np.ones(len(at), dtype=bool)
+            keep[np.where(bad + 1 < len(at) - 1, bad + 1, bad)] = False
+            keep[0] = True
+            at = at[keep]
+        return at
+
     def _counts(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of each slice on its own; equal slices are counted once."""
         counts = np.zeros(len(start), dtype=np.int64)
@@ -118,7 +136,23 @@ def ruler(text: str, codes: NDArray[Any], tokenizer: Tokenizer) -> Ruler:
         at = at[np.isin(here[at], CJK_STOPS)]
         joint[at[_ideographs(before[at])]] = True
     joints = np.concatenate(([0], np.flatnonzero(joint) + 1, [len(text)]))
-    return Ruler(text, tokenizer, codes, blank, tokenizer.starts(text), joints)
+    return Ruler(text, tokenizer, codes, blank, joints, _tokenise(text, tokenizer, joints))
+
+
+def _tokenise(
+    text: str, tokenizer: Tokenizer, joints: NDArray[np.int64]
+) -> list[tuple[int, Future[NDArray[np.int64]]]]:
+    """Begin to tokenise a long text in threads (tiktoken works outside the interpreter's lock), cut at joints."""
+    count = len(text) // PART
+    if count < 1 or tokenizer.name not in EXACT:
+        return []
+    even = np.arange(0, len(text), -(-len(text) // (count + 1)))
+    begin = np.unique(joints[np.searchsorted(joints, even)])
+    begin = begin[begin < len(text)].tolist()
+    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+    parts = [(a, pool.submit(tokenizer.starts, text[a:b])) for a, b in zip(begin, [*begin[1:], len(text)], strict=True)]
+    pool.shutdown(wait=False)
+    return parts
 
 
 def _ideographs(codes: NDArray[Any]) -> NDArray[np.bool_]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from chunkers.measure import Ruler
 
-__all__ = ["parts", "wide_units"]
+__all__ = ["SLACK", "parts", "wide_units"]
+
+SLACK = 8  # tokens by which a slice may have more than start in it
 
 CLAUSE = np.array([ord(c) for c in ",;:)]—–"], dtype=np.uint32)
 CJK_CLAUSE = np.array([ord(c) for c in "、，；：。！？」』）"], dtype=np.uint32)
@@ -34,7 +36,7 @@ def wide_units(
         cap: most tokens of a unit.
     """
     rank = ruler.rank(at)
-    wide = np.flatnonzero(rank[1:] - rank[:-1] > cap - 2).tolist()
+    wide = np.flatnonzero(rank[1:] - rank[:-1] > cap - SLACK).tolist()
     return [_cells(ruler, int(at[k]), int(at[k + 1]), max(4, size // 8)) for k in wide]
 
 

@@ -68,9 +68,9 @@ class StructureChunker:
         text = document.text
         if not text:
             return flat(document, (), tokenizer=self.tokenizer)
-        codes = code_points(text)
+        measured = ruler(text, code_points(text), counter(self.tokenizer))
         blocks = self._blocks(document)
-        cuts = find_cuts(ruler(text, codes, counter(self.tokenizer)), blocks, self.size, self.cap)
+        cuts = find_cuts(measured, blocks, self.size, self.cap)
         found = sections(cuts, blocks)
         leaves: list[Leaf] = []
         columns = _Columns(cuts, blocks)

@@ -49,6 +49,12 @@ STARTERS = _words(
 )
 
 
+# Last letters of the words above that are that long; behind other four small letters a stop is no riddle.
+PLAIN = re.compile(
+    "(?!" + "|".join(sorted({w[-4:] for w in NEVER | BEFORE_NUMBER | MAYBE if w[-4:].isalpha()})) + ")[a-z]{4}"
+).fullmatch
+
+
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Cut a range of a text into sentences.
 
@@ -79,6 +85,11 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     for at, cut in cuts:
         if cut >= stop:
             break
+        # most stops follow a word of four small letters or more, and are followed by one blank and a capital
+        if cut - at == 2 and at - last > 4 and "A" <= text[cut] <= "Z" and PLAIN(text, at - 4, at):
+            spans.append((last, cut))
+            last = cut
+            continue
         if cut <= last or (at - last < 4 and text[last:at].isspace()) or (at == last and text[at] == "\n"):
             continue  # nothing but white space so far
         if _ends(text, last, at, cut, small):

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import itertools
-import random
 import time
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chunkers.packing import lengths, pack
 from chunkers.structure import StructureChunker
 from rag.doctree import DocTree
-from rag.loaders.markdown import scan
 from rag.models.tokens import counter
 from rag.types import Block, Document
 
