@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["EXACT", "Ruler", "ruler"]
 
 EXACT = frozenset({"cl100k", "o200k", "chars", "words"})  # tokenizers for which joints are known to hold
-BLANKS = np.array(
-    [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
-)
+SPACES = (0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # outside ASCII
 CJK_STOPS = np.array([0x3001, 0x3002, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF1A, 0xFF1B, 0xFF1F], dtype=np.uint32)
 PART = 1 << 16  # characters; longer texts are tokenised in parts, in threads
 
