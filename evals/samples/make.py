@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rag.loaders.heading import markdown_title
+
 HERE = Path(__file__).parent
 CHAPTERS = tuple(f"ch{n:02}" for n in range(3, 10))
 LICENCE = re.compile(r"^License: ?(cc0|cc-by)\s*$", re.MULTILINE)
@@ -112,8 +114,8 @@ def manual(source: Path) -> None:
         if path.name.startswith(CHAPTERS):
             shutil.copyfile(path, files / path.name)
             text = path.read_bytes().decode("utf-8")
-            title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), "")
-            docs.append({"id": path.name, "title": title, "text": text, "metadata": {"media_type": "text/markdown"}})
+            facts = {"media_type": "text/markdown"}
+            docs.append({"id": path.name, "title": markdown_title(text), "text": text, "metadata": facts})
     texts = {doc["id"]: str(doc["text"]) for doc in docs}
     queries, spans = [], []
     with (folder / "questions.tsv").open(encoding="utf-8", newline="") as file:

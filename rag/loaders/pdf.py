@@ -112,7 +112,7 @@ def _lines(pdfium: Any, file: Any, name: str, limits: Limits, clock: Clock) -> I
 
 
 def _page(raw: Any, layer: Any, height: float, number: int) -> Iterator[Line]:
-    """The lines of one page that are not blank; PDFium ends each with CR LF."""
+    """The lines of one page that are not blank; PDFium ends each with CR LF, or with a mark where a word goes on."""
     start = 0
     chars: list[int] = []
     count = raw.FPDFText_CountChars(layer)
@@ -120,10 +120,11 @@ def _page(raw: Any, layer: Any, height: float, number: int) -> Iterator[Line]:
         code = raw.FPDFText_GetUnicode(layer, i) if i < count else 10
         if code not in (10, 13):
             chars.append(code)
-            continue
+            if code not in HYPHENS:
+                continue
         text = _text(chars)
         if text:
-            box = _box(raw, layer, start, i - start, height)
+            box = _box(raw, layer, start, len(chars), height)
             first = next((k for k, c in enumerate(chars) if chr(c).isalnum()), len(chars) // 2)  # a bullet may be small
             yield Line(text, box, round(_size(raw, layer, start + first), 1), number)
         start = i + 1
