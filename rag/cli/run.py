@@ -1,0 +1,50 @@
+"""`rag run`: a batch over a dataset, kept in a folder that can be stopped and continued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.common import Allow, Json, Quiet, Set, progress, say
+from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report
+
+
+def command(
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the run's folder")],
+    metrics: Metrics = None,
+    limit: Limit = None,
+    workers: Workers = 1,
+    seed: Seed = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="throw away what the folder holds")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="run failed questions again")] = False,
+    set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
+    allow: Allow = [],  # noqa: B006
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer every question of a dataset; a second start skips what is done."""
+    from evals.datasets import load as load_dataset
+    from evals.run import run
+    from rag.config import load
+
+    pipeline = load(config, set=set, allow=allow)
+    dataset = load_dataset(data)
+    with progress(quiet=quiet) as bar:
+        done = run(
+            pipeline,
+            dataset,
+            out,
+            metrics=metrics,
+            limit=limit,
+            workers=workers,
+            seed=seed,
+            fresh=fresh,
+            retry=retry,
+            progress=bar,
+        )
+    say(f"rag: {done.items} questions, {done.skipped} of them done before; in {out}", quiet=quiet)
+    report(done.metrics, done.failed, json=json, quiet=quiet, where=f"; listed in {out / 'failures.jsonl'}")
