@@ -7,9 +7,10 @@ The layout is that of Thakur et al., "BEIR", NeurIPS 2021 Datasets, https://arxi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rag.errors import LoadError
 from rag.loaders.limits import Limits, shown
@@ -41,6 +42,9 @@ def scan_corpus(path: str | Path, *, limits: Limits = Limits()) -> Iterator[Docu
         path: a `.jsonl` file; UTF-8, blank lines are passed over.
         limits: `max_bytes` and `max_chars` hold for each line.
 
+    Raises:
+        LoadError: the file is missing, unreadable or empty.
+
     Yields:
         A document for each record. Keys beside `_id`, `id`, `title`, `text`, `metadata` join the
         metadata where it has no such key. `media_type` of the metadata or of the record is the
@@ -48,7 +52,7 @@ def scan_corpus(path: str | Path, *, limits: Limits = Limits()) -> Iterator[Docu
     """
     path = Path(path)
     seen: dict[str, int] = {}
-    with path.open("rb") as file:
+    with _opened(path) as file:
         number = 0
         while line := file.readline(limits.max_bytes + 1):
             number += 1
@@ -72,6 +76,17 @@ def scan_corpus(path: str | Path, *, limits: Limits = Limits()) -> Iterator[Docu
                 yield Failed(f"{shown(path.name)}:{number}", error)
             else:
                 yield document
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb")
+        if not os.fstat(file.fileno()).st_size and path.is_file():
+            file.close()
+            raise LoadError(f"{shown(path)}: is empty (0 bytes); a corpus has one record a line. Write it again.")
+    except OSError as error:
+        raise LoadError(f"{shown(path)}: cannot be read: {error.strerror}. Check name and permissions.") from error
+    return file
 
 
 def _object(line: bytes, where: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag.errors import LoadError
+from rag.errors import LoadError, MissingExtra
 from rag.loaders.decode import decode
 from rag.loaders.heading import markdown_title
 from rag.loaders.jsonl import iter_corpus, scan_corpus
@@ -93,7 +93,6 @@ def documents(
 
     Raises:
         LoadError: a given path does not exist.
-        MissingExtra: a file needs an extra that is not installed.
     """
     seen: dict[str, str] = {}
     for found in walk(paths):
@@ -118,7 +117,7 @@ def _read(found: Found, encoding: str | None, limits: Limits) -> Iterator[Docume
             yield from scan_corpus(found.path, limits=limits)
         else:
             yield from read(found.path, id=found.id, encoding=encoding, limits=limits)
-    except LoadError as error:
+    except (LoadError, MissingExtra) as error:
         yield Failed(found.id, error)
 
 

@@ -85,6 +85,16 @@ def test_a_line_over_the_limit_is_refused_and_the_next_is_read(tmp_path: Path) -
     assert "999 characters" in str(failed)
 
 
+def test_a_missing_an_empty_and_a_blank_corpus(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"none\.jsonl: cannot be read: No such file"):
+        list(iter_corpus(tmp_path / "none.jsonl"))
+    with pytest.raises(LoadError, match="cannot be read: Is a directory"):
+        list(iter_corpus(tmp_path))
+    with pytest.raises(LoadError, match=r"is empty \(0 bytes\)"):
+        list(iter_corpus(corpus(tmp_path)))
+    assert list(iter_corpus(corpus(tmp_path, "", " ", "\r"))) == []
+
+
 def test_a_corpus_is_read_as_a_stream(tmp_path: Path) -> None:
     path = corpus(tmp_path, '{"id": "a", "text": "x"}', "broken")
     assert next(iter_corpus(path)).id == "a"

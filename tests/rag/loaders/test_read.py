@@ -136,6 +136,18 @@ def test_a_bad_document_among_good_ones_is_reported_and_the_rest_is_read(tmp_pat
     ]
 
 
+def test_a_pdf_without_its_extra_is_reported_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.pdf", (DATA / "crates.pdf").read_bytes())
+    put(tmp_path, "b.md", b"b")
+    monkeypatch.setattr("rag.optional.find_spec", lambda name: None)
+    pdf, good = documents([tmp_path])
+    assert isinstance(pdf, Failed)
+    assert "pip install 'ragtree[pdf]'" in str(pdf.error)
+    assert isinstance(good, Document)
+
+
 def test_ids_are_paths_below_the_folder_and_can_be_given_for_a_file(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     put(tmp_path / "sub", "x.md", b"x")
