@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["FolderPart", "describe_file", "read_array", "write_array"]
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
+HEAD_BYTES = 4096
+HEAD = re.compile(
+    rb"\x93NUMPY\x02\x00.{4}\{'descr': '(?P<kind>[<|][a-zA-Z]\d+)', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
 FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
@@ -93,14 +101,37 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Map an npy file, read-only."""
+    """Map an npy file, read-only.
+
+    `numpy.load` is not used: it evaluates the header as a Python literal, which fails now and then
+    in CPython 3.11 when several threads do it at once.
+    """
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as error:
         raise _missing(path) from error
-    except (ValueError, EOFError) as error:
-        raise StoreError(f"{path}: damaged, not an npy file. Index into another folder.") from error
-    return np.asarray(mapped)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
+    except ValueError as error:  # an empty file cannot be mapped
+        raise _damaged(path) from error
+    head = HEAD.match(mapped[:HEAD_BYTES])
+    if head is None:
+        raise _damaged(path)
+    kind, sizes = head["kind"].decode("ascii"), tuple(int(n) for n in head["shape"].split(b",") if n.strip())
+    dtype, count = np.dtype(kind), math.prod(sizes)
+    start = 12 + int.from_bytes(mapped[8:12], "little")
+    if len(mapped) != start + count * dtype.itemsize:
+        raise _damaged(path)
+    if not count * dtype.itemsize:
+        empty = np.zeros(sizes, dtype)
+        empty.setflags(write=False)
+        return empty
+    return np.frombuffer(mapped, dtype, count, start).reshape(sizes)
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(f"{path}: damaged, not an npy file. Index into another folder.")
 
 
 def describe_file(path: Path) -> tuple[int, str]:

@@ -9,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_index import Lengths, Pieces, Shout, build, doc, snapshot
 
+from rag.models.embed import HashEmbedder
 from rag.types import Document, Query
 from retrievers.bm25 import BM25
+from retrievers.dense import Dense
+from retrievers.hybrid import Hybrid
 
 IDS = ("a", "b", "é", "\ud800", "z/1", "z")
 TEXT = st.text(alphabet=st.sampled_from("ab cdé\n中\ud800"), max_size=40)
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # hundreds of small indexes, and durability is not the point
 BOTH = (Lengths(), Lengths(scale=3))
 
 CHANGE = st.one_of(
@@ -49,7 +53,7 @@ def test_an_index_that_was_changed_equals_one_that_was_built_at_once(
     """Text, trees, order and arrays are those of a fresh build, on disk and in memory, after every change."""
     have = {name: doc(name, text) for name, text in first.items()}
     more: dict[str, Any] = {"retrievers": BOTH, "growers": (Shout(),), "chunker": Pieces()}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         out = Path(folder) / "index"
         base, _ = build(list(have.values()), **more)
         build(list(have.values()), out, **more)[0].close()
@@ -67,12 +71,29 @@ def test_an_index_that_was_changed_equals_one_that_was_built_at_once(
                 assert snapshot(base) == snapshot(fresh)
 
 
-def test_bm25_after_changes_ranks_and_scores_as_one_that_was_built_at_once(tmp_path: Path) -> None:
+class Counting:
+    """An embedder that counts what it embeds."""
+
+    def __init__(self) -> None:
+        self.inner = HashEmbedder()
+        self.texts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def embed(self, texts: Any, *, query: bool = False) -> Any:
+        self.texts += 0 if query else len(texts)
+        return self.inner.embed(texts, query=query)
+
+
+def test_retrievers_after_changes_rank_and_score_as_ones_built_at_once(tmp_path: Path) -> None:
     dice = random.Random(7)
     words = [f"word{i}" for i in range(60)]
     have: dict[str, Document] = {}
-    retriever = BM25(k=20)
-    more: dict[str, Any] = {"chunker": Pieces(size=60), "retrievers": (retriever,)}
+    counting = Counting()
+    bm25, dense = BM25(k=20), Dense(embedder=counting, k=20)
+    retrievers = (bm25, dense, Hybrid(retrievers=(bm25, dense), k=20))
+    more: dict[str, Any] = {"chunker": Pieces(size=60), "retrievers": retrievers}
 
     def write(name: str) -> Document:
         have[name] = doc(name, " ".join(dice.choices(words, k=dice.randint(5, 80))))
@@ -80,15 +101,19 @@ def test_bm25_after_changes_ranks_and_scores_as_one_that_was_built_at_once(tmp_p
 
     build([write(f"d{i}") for i in range(40)], tmp_path / "index", **more)[0].close()
     for _ in range(5):
-        given_ = [write(f"d{dice.randrange(60)}") for _ in range(4)]
+        given_ = list({one.id: one for one in [write(f"d{dice.randrange(60)}") for _ in range(4)]}.values())
         gone = dice.sample(sorted(have.keys() - {one.id for one in given_}), 3)
         for name in gone:
             del have[name]
-        given_ = list({one.id: one for one in given_}.values())
-        with build(given_, tmp_path / "index", delete=gone, **more)[0] as kept:
-            fresh, _ = build(list(have.values()), **more)
-            for one in words[:20]:
-                query = Query(one, f"{one} {dice.choice(words)}")
+        counting.texts = 0
+        kept, report = build(given_, tmp_path / "index", delete=gone, **more)
+        assert counting.texts == report.new_leaves < sum(len(one.text) // 60 + 1 for one in given_) + 1
+        fresh, _ = build(list(have.values()), **more)
+        for retriever in retrievers:
+            for word in words[:10]:
+                query = Query(word, f"{word} {dice.choice(words)}")
                 found = [[(hit.key, hit.score) for hit in retriever.bind(store)(query)] for store in (kept, fresh)]
                 assert found[0] == found[1]
                 assert found[0]
+                assert {key[0] for key, _ in found[0]} <= have.keys()
+        kept.close()
