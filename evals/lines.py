@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rag.errors import DataError
 
-__all__ = ["Line", "Row", "objects", "rows", "word"]
+__all__ = ["Line", "Problem", "Row", "objects", "parse", "rows", "word"]
 
 
 class Line(NamedTuple):
@@ -26,6 +26,25 @@ class Row(NamedTuple):
 
     number: int
     cells: list[str]
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a dataset.
+
+    Args:
+        file: name of the file in the folder.
+        line: line number from 1; 0 where it concerns the whole file.
+        kind: what is wrong, the same words for the same mistake.
+        detail: which ids and numbers; never a document's text.
+    """
+
+    file: str
+    line: int
+    kind: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind}: {self.detail}"
 
 
 def _raw(path: Path) -> Iterator[tuple[int, int, bytes]]:

@@ -4,47 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from evals import runfolder, score
-from evals.datasets import Dataset, Item
+from evals.asking import Mapper, answer_all
+from evals.datasets import Dataset
 from evals.metrics.names import Metric, budgets, default, parse_all
-from evals.observe import Observer
 from rag import config, pool
 from rag.errors import (
-    ConfigError,
     DataError,
-    MissingExtra,
-    MissingWeights,
-    OverBudget,
-    RagError,
-    StageError,
-    StoreError,
 )
 from rag.index import Index
-from rag.models.tokens import counter
 from rag.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from rag.models.tokens import Tokenizer
 
 __all__ = ["Mapper", "Progress", "Run", "answer_all", "evaluate", "open_run", "run"]
 
 Progress = Callable[[int, int, str], None]
-FATAL = (MissingExtra, MissingWeights, ConfigError, StoreError, OverBudget)  # the same for every question
 FILES = ("perquery.jsonl", "trace.jsonl", "run.trec", "metrics.json", "failures.jsonl", "report.html", "manifest.json")
-
-
-class Mapper(Protocol):
-    """Spreads questions over workers and gives results in order; a cluster may stand behind it."""
-
-    def __call__(self, work: Callable[[Item], Any], items: Iterable[Item], /) -> Iterator[Any]:
-        """`work(item)` for every item, in the order of the items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,51 +44,6 @@ class Run:
     items: int
     failed: tuple[str, ...]
     skipped: int = 0
-
-
-def tokenizer_of(pipeline: Pipeline) -> Callable[[], Tokenizer]:
-    """The reader's tokenizer where it names one, else cl100k; opened when asked."""
-    name = getattr(pipeline.stages[-1], "tokenizer", "cl100k") if pipeline.stages else "cl100k"
-    return partial(counter, name if isinstance(name, str) else "cl100k")
-
-
-def answer_all(
-    index: Index, items: Iterable[Item], *, sizes: tuple[int, ...] = (), read: bool = True, mapper: Mapper
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Record and trace line of every question, in order; a failed question is a record that says so.
-
-    Raises:
-        RagError: what would fail on every question: a missing extra, missing weights, a spent budget.
-    """
-    observe = Observer(index.bound, index.store.corpus, tokenizer_of(index.pipeline), sizes, read)
-
-    def one(item: Item) -> tuple[dict[str, Any], dict[str, Any]]:
-        began = time.perf_counter()
-        try:
-            record, spans = observe(item)
-        except Exception as error:
-            if isinstance(_root(error), FATAL):
-                raise
-            record, spans = {**score.blank(item), "at": {}, "cuts": None, "failed": _failure(error)}, []
-        seconds = time.perf_counter() - began
-        inside = sum(s.seconds for s in spans if s.parent < 0) or seconds
-        return record, {"id": item.id, "seconds": inside, "spans": [asdict(s) for s in spans]}
-
-    yield from mapper(one, items)
-
-
-def _root(error: BaseException) -> BaseException:
-    while isinstance(error, StageError) and error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _failure(error: Exception) -> dict[str, str]:
-    message = str(error).partition("\n")[0]
-    if not isinstance(error, RagError):
-        message = f"{type(error).__name__}: {message}"
-    where = error.place if isinstance(error, StageError) else ""
-    return {"place": where, "error": type(_root(error)).__name__, "message": message}
 
 
 def run(
