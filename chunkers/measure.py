@@ -19,7 +19,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,12 +37,19 @@ CJK_STOPS = np.array([0x3001, 0x3002, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF1A, 0x
 PART = 1 << 16  # characters; longer texts are tokenised in parts, in threads
 
 
+@cache
+def _wide_spaces() -> NDArray[np.bool_]:
+    table = np.zeros(SPACES[-1] + 2, dtype=bool)
+    table[list(SPACES)] = True
+    return table
+
+
 def blanks(codes: NDArray[Any]) -> NDArray[np.bool_]:
     """bool, which code points are white space (Unicode's White_Space)."""
     found: NDArray[np.bool_] = (codes == 32) | ((codes >= 9) & (codes <= 13))
     if codes.dtype != np.uint8:
         wide = np.flatnonzero(codes >= SPACES[0])
-        found[wide] = np.isin(codes[wide], SPACES)
+        found[wide] = _wide_spaces()[np.minimum(codes[wide], SPACES[-1] + 1)]
     return found
 
 
