@@ -13,7 +13,7 @@ from rag.store.codec import unpack_document, unpack_tree
 
 __all__ = ["CACHE_CHARACTERS", "Column", "TreeCache"]
 
-CACHE_CHARACTERS = 50_000_000
+CACHE_CHARACTERS = 100_000_000
 NODE_COST = 64  # bytes of arrays a node, counted as characters
 T = TypeVar("T")
 

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["document_digest", "leaf_keys", "pack_document", "pack_tree", "unpack_document", "unpack_tree"]
 
 DOCUMENT, TREE = b"RTD1", b"RTT1"
-ARRAYS: tuple[tuple[str, str, int], ...] = (  # name, type, columns; widest first, so that all are aligned
-    ("start", "<i8", 1),
-    ("end", "<i8", 1),
-    ("parent", "<i8", 1),
-    ("titles", "<i8", 2),
-    ("tokens", "<i4", 1),
-    ("level", "<i2", 1),
-    ("kind", "|u1", 1),
+ARRAYS: tuple[tuple[str, str], ...] = (  # widest first, so that all are aligned
+    ("start", "<i8"),
+    ("end", "<i8"),
+    ("parent", "<i8"),
+    ("titles", "<i8"),
+    ("tokens", "<i4"),
+    ("level", "<i2"),
+    ("kind", "|u1"),
 )
 KEY = np.dtype("<u8")
 
@@ -55,7 +55,7 @@ def _open(magic: bytes, packed: bytes) -> tuple[Any, int]:
     size = int.from_bytes(packed[4:8], "little")
     if packed[:4] != magic or len(packed) < 8 + size:
         raise StoreError(f"not a packed {'document' if magic == DOCUMENT else 'tree'}: {len(packed)} bytes")
-    return json.loads(packed[8 : 8 + size]), 8 + size
+    return json.loads(packed[8 : 8 + size].decode("ascii")), 8 + size
 
 
 def pack_document(document: Document) -> bytes:
@@ -94,23 +94,27 @@ def pack_tree(tree: DocTree) -> bytes:
     repeats = [[int(node), list(ranges)] for node, ranges in sorted(tree.repeats.items())]
     notes = [[name, [[int(i), v] for i, v in sorted(by.items())]] for name, by in sorted(tree.notes.items())]
     header = _json([len(tree), tree.tokenizer, repeats, notes], where)
-    return _frame(TREE, header, [np.ascontiguousarray(getattr(tree, n), dtype=t).tobytes() for n, t, _ in ARRAYS])
+    return _frame(TREE, header, [np.ascontiguousarray(getattr(tree, n), dtype=t).tobytes() for n, t in ARRAYS])
 
 
 def unpack_tree(document: Document, packed: bytes) -> DocTree:
     """The tree that `pack_tree` packed; its arrays are read-only views into the bytes."""
     (size, tokenizer, repeats, notes), at = _open(TREE, packed)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, kind, columns in ARRAYS:
-        array = np.frombuffer(packed, dtype=kind, count=size * columns, offset=at)
-        arrays[name] = array.reshape(size, columns) if columns > 1 else array
-        at += array.nbytes
+    # One view for the wide arrays: this runs for every document that a question touches.
+    wide = np.frombuffer(packed, "<i8", 5 * size, at)
+    at += wide.nbytes
     return DocTree(
         document=document,
         tokenizer=tokenizer,
         repeats={node: tuple((start, end) for start, end in ranges) for node, ranges in repeats},
         notes={name: dict(by) for name, by in notes},
-        **arrays,
+        start=wide[:size],
+        end=wide[size : 2 * size],
+        parent=wide[2 * size : 3 * size],
+        titles=wide[3 * size :].reshape(size, 2),
+        tokens=np.frombuffer(packed, "<i4", size, at),
+        level=np.frombuffer(packed, "<i2", size, at + 4 * size),
+        kind=np.frombuffer(packed, "|u1", size, at + 6 * size),
     )
 
 

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE INDEX IF NOT EXISTS documents_id ON documents (id);
 CREATE TABLE IF NOT EXISTS bodies (
     row INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
     crc INTEGER NOT NULL,
     document BLOB NOT NULL,
     tree BLOB NOT NULL
@@ -203,7 +204,7 @@ class Database:
         Raises:
             StoreError: the row is gone, or its bytes are not the ones that were written.
         """
-        sql = "SELECT id, crc, document, tree FROM bodies JOIN documents USING (row) WHERE row = ?"
+        sql = "SELECT id, crc, document, tree FROM bodies WHERE row = ?"
         found = self._all(sql, (row,))
         if not found:
             raise StoreError(
@@ -263,8 +264,8 @@ class Database:
         )
         with self._lock:
             at = self._link.execute(ADD, head).lastrowid
-            body = (at, _crc(row.document, row.tree), row.document, row.tree)
-            self._link.execute("INSERT INTO bodies (row, crc, document, tree) VALUES (?, ?, ?, ?)", body)
+            body = (at, head[1], _crc(row.document, row.tree), row.document, row.tree)
+            self._link.execute("INSERT INTO bodies (row, id, crc, document, tree) VALUES (?, ?, ?, ?, ?)", body)
 
     def retire(self, row: int, died: int) -> None:
         """Mark a version as not seen from a generation on."""
