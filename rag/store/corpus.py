@@ -133,6 +133,15 @@ class Corpus:
         span = (int(tree.start[node]), int(tree.end[node]))
         return Hit(tree, node, (span,), score, {stage: score})
 
+    def hits(self, leaves: NDArray[Any], scores: NDArray[Any], stage: str) -> tuple[Hit, ...]:
+        """`hit` for each of many leaves, in their order, at about half the cost."""
+        found = []
+        places = zip(self.doc[leaves].tolist(), self.node[leaves].tolist(), scores.tolist(), strict=True)
+        for doc, node, score in places:
+            tree = self.tree(doc)
+            found.append(Hit(tree, node, ((tree.start.item(node), tree.end.item(node)),), score, {stage: score}))
+        return tuple(found)
+
 
 class Store(Protocol):
     """An opened index."""
