@@ -101,7 +101,8 @@ class BM25:
     def _analyzer(self) -> Analyzer:
         return Analyzer(self.language)
 
-    def _terms(self, text: str) -> list[str]:
+    def terms(self, text: str) -> list[str]:
+        """The terms of a question that are searched for."""
         words = self._analyzer.words(text)
         telling = words if self.stopwords == "none" else [one for one in words if one[0] not in ENGLISH]
         return [term for _, terms in (telling or words) for term in terms]
@@ -109,9 +110,8 @@ class BM25:
     def __call__(self, query: Query, /) -> Hits:
         """The k best leaves."""
         matrix = self._matrix
-        leaves, scores = matrix.best(self._terms(query.text), self.k, matrix.corpus.mask(query))
-        hit = matrix.corpus.hit
-        return Hits(query, tuple(hit(*one, NAME) for one in zip(leaves.tolist(), scores.tolist(), strict=True)))
+        leaves, scores = matrix.best(self.terms(query.text), self.k, matrix.corpus.mask(query))
+        return Hits(query, matrix.corpus.hits(leaves, scores, NAME))
 
 
 @dataclass(frozen=True, eq=False)

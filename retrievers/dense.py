@@ -147,8 +147,7 @@ class Dense:
             leaves, scores = vectors.near(asked, self.k, max(self.k, self.search_effort))
         else:
             leaves, scores = top(_dots(vectors.rows, asked), self.k)
-        hit = vectors.corpus.hit
-        return Hits(query, tuple(hit(*one, NAME) for one in zip(leaves.tolist(), scores.tolist(), strict=True)))
+        return Hits(query, vectors.corpus.hits(leaves, scores, NAME))
 
 
 @dataclass(frozen=True, eq=False)

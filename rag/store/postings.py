@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ class Vocabulary(Sequence[bytes]):
 
     def __init__(self, letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
         self._letters, self._ends = letters, ends
+        self.find = lru_cache(maxsize=1 << 16)(self._find)  # 0.1 us instead of 5 for a term asked before
 
     @cached_property
     def _views(self) -> tuple[memoryview, memoryview]:
@@ -36,7 +37,7 @@ class Vocabulary(Sequence[bytes]):
         letters, ends = self._views
         return bytes(letters[ends[index] : ends[index + 1]])
 
-    def find(self, term: str) -> int:
+    def _find(self, term: str) -> int:
         """Position of a term, -1 where it is not there."""
         wanted = term.encode("utf-8", "surrogatepass")
         at = bisect_left(self, wanted)

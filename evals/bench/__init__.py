@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside peers or a bound, in turn, in the same run."""
