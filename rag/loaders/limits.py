@@ -20,12 +20,14 @@ class Limits:
 
     Args:
         max_bytes: bytes of the file, or of one line of a JSONL corpus.
+        max_expanded: bytes that the compressed parts of a file may unpack to.
         max_chars: code points of the text that was read or extracted.
         max_seconds: wall time of parsing; looked at between steps, so a step may overrun it.
         max_depth: elements open at once in HTML.
     """
 
     max_bytes: int = 64 * MIB
+    max_expanded: int = 256 * MIB
     max_chars: int = 64 * MIB
     max_seconds: float = 60.0
     max_depth: int = 10_000
@@ -44,6 +46,14 @@ class Limits:
             raise LoadError(
                 f"{name}: at most {self.max_bytes:,} bytes are read, got {size:,} or more. "
                 "Split it, or raise limits.max_bytes."
+            )
+
+    def expanded_ok(self, name: str, size: int) -> None:
+        """Refuse a file that unpacks to too much, before it is unpacked."""
+        if size > self.max_expanded:
+            raise LoadError(
+                f"{name}: its compressed parts may unpack to {self.max_expanded:,} bytes, got more. "
+                "Split it, or raise limits.max_expanded."
             )
 
     def chars_ok(self, name: str, size: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rag.errors import LoadError
+from rag.loaders.inflate import expanded
 from rag.loaders.limits import Clock, Limits
 from rag.optional import require
 from rag.types import Block
@@ -52,7 +53,7 @@ def extract(data: bytes, *, name: str = "pdf", limits: Limits = Limits(), clock:
     Args:
         data: the file.
         name: how messages call it.
-        limits: characters.
+        limits: characters, and what the file may unpack to.
         clock: looked at for every page.
 
     Returns:
@@ -64,6 +65,7 @@ def extract(data: bytes, *, name: str = "pdf", limits: Limits = Limits(), clock:
     """
     pdfium = require("pypdfium2", extra="pdf", by="loading a PDF")
     clock = clock or Clock(name, limits)
+    limits.expanded_ok(name, expanded(data, limits.max_expanded))
     with LOCK:
         try:
             file = pdfium.PdfDocument(data)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 from pdf_writer import encrypted, markdown, pdf
 
 from rag.errors import LoadError
+from rag.loaders.inflate import expanded
 from rag.loaders.limits import Limits
 from rag.loaders.pdf import extract
 from rag.loaders.read import read
@@ -112,6 +115,31 @@ def test_limits_of_characters_and_time_hold() -> None:
         extract(pdf(TWO_PAGES), limits=Limits(max_chars=50))
     with pytest.raises(LoadError, match="took longer"):
         extract(pdf(TWO_PAGES), limits=Limits(max_seconds=1e-9))
+
+
+def packed(content: bytes, filters: int = 1) -> bytes:
+    for _ in range(filters):
+        content = zlib.compress(content, 9)
+    names = b"[" + b"/FlateDecode " * filters + b"]"
+    page = b"4 0 obj\n<< /Length %d /Filter %s >>\nstream\n%s\nendstream\nendobj\n" % (len(content), names, content)
+    return b"%PDF-1.4\n" + page + pdf(TWO_PAGES)[9:]
+
+
+def test_a_page_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() -> None:
+    bomb = packed(b" " * 100_000_000)
+    assert len(bomb) < 110_000
+    begin = time.perf_counter()
+    with pytest.raises(LoadError, match=r"bomb\.pdf: its compressed parts may unpack to 1,000,000 bytes"):
+        extract(bomb, name="bomb.pdf", limits=Limits(max_expanded=1_000_000))
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize("filters", [1, 2, 3])
+def test_what_a_file_unpacks_to_is_counted_exactly(filters: int) -> None:
+    assert expanded(packed(b"x y" * 10_000, filters), 10**9) == 30_000
+    assert expanded(packed(b"x y" * 10_000, filters)[:60] + b"cut", 10**9) <= 30_000
+    assert expanded(packed(b"x").replace(b"/Length", b"/Subtype /Image /Length"), 10**9) == 0
+    assert expanded(REAL.read_bytes(), 10**9) == 0
 
 
 def test_threads_read_what_one_reads() -> None:
