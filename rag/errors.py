@@ -114,3 +114,5 @@ class OverBudget(ModelError):
 
 class Unavailable(ModelError):
     """The endpoint timed out, is rate limited or broken: the same call may succeed later."""
+
+    retry_after: float | None = None  # seconds the endpoint asked to wait

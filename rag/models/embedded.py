@@ -1,0 +1,153 @@
+"""A small language model inside this process, through xllamacpp."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from rag.errors import ModelError, Refused, TooLong
+from rag.models.llm import Message, Reply, TokenProb
+from rag.models.weights import fingerprint, locate
+from rag.optional import require
+from rag.stage import Field, stage
+
+__all__ = ["EmbeddedLLM"]
+
+BY = "llms/embedded"
+
+
+@stage
+class EmbeddedLLM:
+    """Runs a GGUF model on the CPU, with its own chat template.
+
+    The default is SmolLM2-135M-Instruct (Allal et al., "SmolLM2", 2025, https://arxiv.org/abs/2502.02737), 4 bits a
+    weight: small enough for any machine, able to follow a form, not to be trusted with facts. A schema binds what
+    it can say, token by token (llguidance). Requests run one after the other and share no state, so the same
+    request gives the same text whatever came before. llama.cpp's server stands behind it and listens on a
+    loopback port, guarded by a key that never leaves the process.
+    """
+
+    model: str = Field(default="SmolLM2-135M-Instruct", description="name of embedded weights, or a folder with a GGUF")
+    context: int = Field(default=8192, ge=256, description="tokens of prompt and answer together")
+    threads: int | None = Field(default=None, ge=1, description="None is one a core")
+
+    @property
+    def name(self) -> str:
+        """Its name in a pipeline file and its weights."""
+        return f"embedded/{self.model}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and digest of the weights."""
+        return f"{self.name}@{fingerprint(self.model)}"
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+        logprobs: int = 0,
+    ) -> Reply:
+        """One answer; see `rag.models.llm.LLM`.
+
+        Raises:
+            MissingWeights: the model's files are not here.
+            MissingExtra: xllamacpp is not installed.
+            TooLong: prompt and answer exceed `context`.
+        """
+        request: dict[str, Any] = {
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "seed": seed,
+            "stop": list(stop),
+        }
+        if schema is not None:
+            request["grammar"] = _grammar(schema)
+        if logprobs:
+            request |= {"logprobs": True, "top_logprobs": logprobs}
+        made = self._ask("handle_chat_completions", request)
+        choice, usage = made["choices"][0], made["usage"]
+        return Reply(
+            text=choice["message"]["content"] or "",
+            tokens_in=int(usage["prompt_tokens"]),
+            tokens_out=int(usage["completion_tokens"]),
+            finish=str(choice["finish_reason"]),
+            logprobs=_probs(choice) if logprobs else None,
+        )
+
+    def next_tokens(self, prompt: str, top: int = 20) -> tuple[tuple[str, float], ...]:
+        """The likeliest next tokens after a raw text (no chat template), with the logarithms of their probabilities.
+
+        Args:
+            prompt: text as the model reads it.
+            top: how many, likeliest first.
+        """
+        request = {"prompt": prompt, "n_predict": 1, "max_tokens": 1, "n_probs": top, "temperature": 0.0}
+        return _probs(self._ask("handle_completions", request)["choices"][0])[0].top
+
+    def _ask(self, route: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        server = _open(str(locate(self.model)), self.context, self.threads or os.cpu_count() or 1)
+        try:
+            made = getattr(server, route)({**request, "cache_prompt": False})
+        except (ValueError, RuntimeError) as error:
+            raise Refused(f"{self.name}: the request was refused: {_line(error)}") from error
+        if "error" in made:
+            kind, message = made["error"].get("type", ""), _line(made["error"].get("message", ""))
+            if "context_size" in kind:
+                raise TooLong(
+                    f"{self.name}: the prompt has {made['error'].get('n_prompt_tokens', '?')} tokens, the context"
+                    f" {self.context}. Lower the budget of the compressor, or raise `context`."
+                )
+            raise (Refused if made["error"].get("code") == 400 else ModelError)(f"{self.name}: {message}")
+        return made  # type: ignore[no-any-return]
+
+
+@cache
+def _open(folder: str, context: int, threads: int) -> Any:
+    """One server for each model and size, shared by every stage that asks for it."""
+    xllamacpp = require("xllamacpp", extra="llm", by=BY)
+    from pathlib import Path
+
+    files = sorted(Path(folder).glob("*.gguf"))
+    if not files:
+        raise ModelError(f"{BY}: no GGUF file in {folder}. Give the folder of a GGUF model, or a name of the table.")
+    params = xllamacpp.CommonParams()
+    params.model.path = str(files[0])
+    params.n_ctx, params.n_parallel, params.cache_ram_mib = context, 1, 0
+    params.verbosity, params.warmup, params.offline = -1, False, True
+    params.ui = params.endpoint_slots = params.endpoint_props = False
+    params.api_keys = [secrets.token_hex(16)]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise ModelError(f"{BY}: {files[0].name} cannot be opened as a GGUF model: {_line(error)}") from error
+
+
+def _grammar(schema: Mapping[str, Any]) -> str:
+    """The schema as an llguidance grammar without free white space, in which small models lose themselves."""
+    bound = {**schema, "x-guidance": {"whitespace_flexible": False}}
+    return "%llguidance {}\nstart: %json " + json.dumps(bound)
+
+
+def _probs(choice: Mapping[str, Any]) -> tuple[TokenProb, ...]:
+    found = (choice.get("logprobs") or {}).get("content") or ()
+    return tuple(
+        TokenProb(
+            one["token"], float(one["logprob"]), tuple((t["token"], float(t["logprob"])) for t in one["top_logprobs"])
+        )
+        for one in found
+    )
+
+
+def _line(error: object) -> str:
+    return str(error).strip().partition("\n")[0][:200]
