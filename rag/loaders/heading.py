@@ -8,13 +8,14 @@ from collections.abc import Sequence
 __all__ = ["markdown_title"]
 
 FRONT = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*\r?\n")
-FIELD = re.compile(r"""title[ \t]*[:=][ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|([^\r\n#]*))""", re.IGNORECASE)
+FIELD = re.compile(r"""title[ \t]*[:=][ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|((?:[^\r\n#]|(?<=\S)#)*))""", re.IGNORECASE)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 CLOSING = re.compile(r"(?:[ \t]+#+|[ \t]*\{#[^{}]*\})?[ \t]*$")
 SETEXT = re.compile(r" {0,3}=+[ \t]*$")
 MARKS = re.compile(r"(\*\*|__|`+)(.+?)\1")
 FRONT_LINES = 500
+LONGEST = 500  # characters of a title
 
 
 def markdown_title(text: str) -> str:
@@ -46,7 +47,7 @@ def markdown_title(text: str) -> str:
 
 
 def _plain(title: str) -> str:
-    return MARKS.sub(r"\2", CLOSING.sub("", title.strip())).strip()
+    return MARKS.sub(r"\2", CLOSING.sub("", title[:LONGEST].strip())).strip()
 
 
 def _front(text: str) -> tuple[str, Sequence[str]]:

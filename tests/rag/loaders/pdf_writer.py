@@ -11,7 +11,11 @@ PAGE = (612, 792)
 
 def pdf(pages: Sequence[Sequence[Line]], *, title: str = "", extra: str = "") -> bytes:
     """A PDF of text lines in Helvetica; `extra` goes into the trailer."""
-    objects: list[bytes] = [b"", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"]
+    objects: list[bytes] = [
+        b"",
+        b"",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
     kids = []
     for lines in pages:
         drawn = "".join(

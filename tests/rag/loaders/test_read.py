@@ -180,6 +180,7 @@ def test_no_message_quotes_the_document_or_spans_lines(tmp_path: Path) -> None:
         ("---\ntitle: 'Front: matter'\n---\n# Head", "Front: matter"),
         ('+++\ntitle = "Toml"\n+++\n', "Toml"),
         ("---\r\ntags: [a]\r\n---\r\n# Head\r\n", "Head"),
+        ("---\ntitle: C# in depth # draft\n---\n", "C# in depth"),
         ("---\nnever closed\n\n# Head", "Head"),
         ("- item\n===\n", ""),
         ("#nospace\n", ""),
