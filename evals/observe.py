@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from evals.attribution import Passed, lost
 from evals.datasets import Item
 from evals.metrics.ranking import distinct
 from evals.metrics.spans import coverage, kept, omega
@@ -23,7 +24,7 @@ from rag import trace
 from rag.index import check
 from rag.pipeline import Pipeline, kind_of
 from rag.registry import name_of
-from rag.types import Answer, Hit, Hits, Query
+from rag.types import Answer, Hit, Hits, Query, Span
 
 if TYPE_CHECKING:
     from rag.models.tokens import Tokenizer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "Subject", "fill"]
 
 RANKERS = frozenset({"retriever", "reranker"})
+UNLIMITED = 10_000_000  # tokens: a budget that leaves nothing out
 LLM_FACTS = ("tokens_in", "tokens_out", "cost")
 
 
@@ -113,7 +115,7 @@ class Observer:
         with trace.record() as spans:
             values = self._steps(query, read=self.read)
         found = self._record(item, values, spans)
-        found["at"] = {str(budget): self._at(query, budget, values) for budget in self.budgets}
+        found["at"] = {str(budget): self._at(item, budget, values) for budget in self.budgets}
         return found, list(spans)
 
     def _steps(self, query: Query, *, read: bool) -> list[tuple[str, str, Any]]:
@@ -136,35 +138,74 @@ class Observer:
             "ranking": distinct(hit.doc for hit in ranked),
             "hits": [[hit.doc, *(i for span in hit.spans for i in span)] for hit in ranked],
             "retrieved": distinct(hit.doc for hit in steps[0][2]) if steps else [],
-            "context": self._context(context.items, context.tokens),
+            "context": self._context(item, context.items, context.tokens, values),
             "flagged": distinct(d.hit.doc for d in drops if d.reason.startswith(("quarantine", "flag", "poison"))),
             "cuts": self._cuts(item),
-            "kept": [[place, name, len(value), *kept(value.spans(), item.spans)] for place, name, value in steps]
-            if item.spans
-            else [],
+            "kept": [
+                [place, name, len(value), *kept(value.spans(), item.spans)]
+                for place, name, value in (steps if item.spans else ())
+            ],
             "usage": _usage(answer, spans),
             "failed": None,
         }
 
-    def _context(self, items: Sequence[Hit], tokens: int | None) -> dict[str, Any]:
+    def _context(
+        self, item: Item, items: Sequence[Hit], tokens: int | None, values: Sequence[tuple[str, str, Any]]
+    ) -> dict[str, Any]:
         if tokens is None:
             tokens = sum(size(hit, self.tokenizer()) for hit in items)
-        return {"tokens": tokens, "spans": [[h.doc, start, end] for h in items for start, end in h.spans]}
+        shown = [[h.doc, start, end] for h in items for start, end in h.spans]
+        return {"tokens": tokens, "spans": shown, "lost": self._lost(item, shown, values)}
 
-    def _at(self, query: Query, budget: int, values: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
+    def _lost(
+        self, item: Item, shown: Sequence[Sequence[Any]], values: Sequence[tuple[str, str, Any]]
+    ) -> dict[str, Any] | None:
+        """The stage that lost the question's evidence on the way to what was shown."""
+        if not item.spans:
+            return None
+        hits = [(p, n, k, v) for (p, n, v), k in zip(values, self._kinds, strict=False) if isinstance(v, Hits)]
+        steps = [Passed(place, name, kind, value.spans()) for place, name, kind, value in hits]
+        if steps and sorted(map(list, steps[-1].spans)) != sorted(map(list, shown)):
+            steps.append(Passed("context", "context", "fill", shown))
+
+        def lifted(at: int) -> list[Any]:
+            before: Hits = hits[at - 1][3]
+            stage = self.subject.stages[at]
+            return list(stage(replace(before, query=replace(before.query, budget=UNLIMITED))).spans())
+
+        found = lost(item.spans, steps, self._text, self._whole, lifted)
+        return None if found is None else {**found._asdict(), "spans": list(found.spans)}
+
+    def _text(self, doc: str) -> str | None:
+        if self.corpus is None or doc not in self.corpus.ordinals:
+            return None
+        return self.corpus.tree(self.corpus.ordinals[doc]).document.text
+
+    def _whole(self, span: Sequence[Any]) -> bool:
+        doc, start, end = span
+        return any(s <= start and end <= e for s, e in self._near(doc, [Span(doc, start, end)]))
+
+    def _at(self, item: Item, budget: int, values: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
         """The context of one budget."""
-        asked = replace(query, budget=budget)
-        value: Any = Hits(asked)
+        asked = item.query(budget)
         if self._blind:
-            value = replace(values[self._blind - 1][2], query=asked)
-            for stage, kind in zip(self.subject.stages[self._blind :], self._kinds[self._blind :], strict=True):
-                if kind != "reader":
-                    value = stage(value)
+            again = list(values[: self._blind])
+            value = replace(again[-1][2], query=asked)
+            for stage, (place, name) in zip(self.subject.stages[self._blind :], self._after, strict=False):
+                value = stage(value)
+                again.append((place, name, value))
         else:
-            value = next((v for _, _, v in reversed(self._steps(asked, read=False))), value)
+            again = self._steps(asked, read=False)
+            value = again[-1][2]
         if "compressor" in self._kinds or value.tokens is not None:
-            return self._context(value.items, value.tokens)
-        return self._context(fill(value.items, budget, self.tokenizer()), None)
+            return self._context(item, value.items, value.tokens, again)
+        return self._context(item, fill(value.items, budget, self.tokenizer()), None, again)
+
+    @cached_property
+    def _after(self) -> list[tuple[str, str]]:
+        """Place and name of the stages that run again for another budget."""
+        named = [(f"stages[{i}]", name_of(type(s))) for i, s in enumerate(self.subject.stages)]
+        return [pair for pair, kind in zip(named, self._kinds, strict=True) if kind != "reader"][self._blind :]
 
     def _cuts(self, item: Item) -> dict[str, float] | None:
         """How the chunks lie over the gold; documents that were not loaded have no chunks."""

@@ -58,7 +58,7 @@ class Table:
 
 def blank(item: Item) -> dict[str, Any]:
     """The record of a question for which nothing came back."""
-    context = {"tokens": 0, "spans": []}
+    context = {"tokens": 0, "spans": [], "lost": None}
     return {
         "id": item.id,
         "status": "failed",

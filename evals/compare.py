@@ -1,0 +1,262 @@
+"""Compare runs over the same questions, and say so when there is no winner.
+
+All pairs of runs and all metrics form one family for Holm's correction. A run wins only when, for some
+metric, its corrected p against every other run is below alpha and its mean is better, and no metric says
+the opposite. Runs over different questions are refused: their means are about different things.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from evals import stats
+from evals.datasets import Dataset
+from evals.datasets import load as load_dataset
+from evals.metrics.names import Metric, parse_all
+from evals.run import open_run, score_folder
+from evals.score import Table
+from rag.errors import DataError
+
+__all__ = ["Comparison", "Pair", "changes", "compare", "compare_folders"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One metric, two runs: `delta` is the second minus the first.
+
+    Args:
+        metric: its name.
+        first: name of the first run.
+        second: name of the second.
+        found: difference, interval, p and detectable difference.
+        p: corrected over all pairs and metrics.
+        failed: questions that failed in either.
+    """
+
+    metric: str
+    first: str
+    second: str
+    found: stats.Paired
+    p: float
+    failed: int
+
+    def winner(self, alpha: float, better: str) -> str | None:
+        """The better run where the difference is significant."""
+        if not self.p < alpha or self.found.delta == 0.0:
+            return None
+        return self.second if (self.found.delta > 0) == (better == "high") else self.first
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Args:
+        runs: their names.
+        values: run -> metric -> mean.
+        pairs: every pair of runs and every metric.
+        off: metrics that were not compared, and why.
+        alpha: level of the corrected tests.
+        better: metric -> `high` or `low`.
+    """
+
+    runs: tuple[str, ...]
+    values: Mapping[str, Mapping[str, float]]
+    pairs: tuple[Pair, ...]
+    off: Mapping[str, str]
+    alpha: float
+    better: Mapping[str, str]
+
+    def winners(self) -> dict[str, str | None]:
+        """Metric -> the run that beats every other one, or None."""
+        found: dict[str, str | None] = {}
+        for metric in dict.fromkeys(pair.metric for pair in self.pairs):
+            mine = [pair for pair in self.pairs if pair.metric == metric]
+            beaten = dict.fromkeys(self.runs, 0)
+            for pair in mine:
+                won = pair.winner(self.alpha, self.better[metric])
+                if won is not None:
+                    beaten[won] += 1
+            best = [run for run, count in beaten.items() if count == len(self.runs) - 1]
+            found[metric] = best[0] if best else None
+        return found
+
+    def verdict(self) -> str:
+        """One line: who wins by which metric, or "no winner" and what these questions could have shown."""
+        won = {metric: run for metric, run in self.winners().items() if run is not None}
+        names = list(dict.fromkeys(won.values()))
+        if len(names) == 1:
+            return f"{names[0]} wins by {', '.join(won)}"
+        if names:
+            split = "; ".join(f"{name} by {', '.join(m for m, r in won.items() if r == name)}" for name in names)
+            return f"no winner: {split}"
+        reach = [f"{p.metric} {p.found.detectable:.3f}" for p in self.pairs[:4] if math.isfinite(p.found.detectable)]
+        return f"no winner; these questions show differences from about {', '.join(reach) or 'nothing'}"
+
+    def json(self) -> dict[str, Any]:
+        """As plain values."""
+        rows = [
+            {
+                "metric": p.metric,
+                "first": p.first,
+                "second": p.second,
+                **{
+                    k: (None if isinstance(v, float) and not math.isfinite(v) else v)
+                    for k, v in p.found._asdict().items()
+                },
+                "p_corrected": p.p,
+                "failed": p.failed,
+                "winner": p.winner(self.alpha, self.better[p.metric]),
+            }
+            for p in self.pairs
+        ]
+        return {
+            "runs": list(self.runs),
+            "values": {run: dict(values) for run, values in self.values.items()},
+            "pairs": rows,
+            "off": dict(self.off),
+            "alpha": self.alpha,
+            "winners": self.winners(),
+            "verdict": self.verdict(),
+        }
+
+
+def compare(
+    tables: Mapping[str, Table], *, alpha: float = 0.05, resamples: int = stats.RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Test every pair of runs on every metric.
+
+    Args:
+        tables: run name -> its scores; at least two.
+        alpha: level after correction.
+        resamples: of bootstrap and permutation.
+        seed: of both.
+
+    Raises:
+        DataError: the runs hold different questions, or a metric applies to different ones.
+    """
+    names = tuple(tables)
+    if len(names) < 2:
+        raise DataError(f"compare: needs at least 2 runs, got {len(names)}.")
+    first = tables[names[0]]
+    for name in names[1:]:
+        same = set(tables[name].ids) & set(first.ids)
+        if len(same) != len(first.ids) or len(same) != len(tables[name].ids):
+            raise DataError(
+                f"compare: {names[0]!r} holds {len(first.ids)} questions and {name!r} {len(tables[name].ids)},"
+                f" {len(same)} of them shared. Run both over the same questions."
+            )
+    off = {m.name: reason for m in first.metrics if (reason := _apart(m, tables))}
+    family = [(m, a, b) for m in first.metrics if m.name not in off for a, b in itertools.combinations(names, 2)]
+    raw: list[tuple[str, str, str, stats.Paired, int]] = []
+    for metric, a, b in family:
+        one, other = _column(tables[a], metric.name), _column(tables[b], metric.name)
+        before, after = list(one.values()), [other[q] for q in one]
+        found = stats.paired(before, after, resamples=resamples, seed=seed, alpha=alpha)
+        # What the corrected test can find: its first step asks for alpha / size of the family.
+        reach = stats.minimum_detectable(np.subtract(after, before), alpha=alpha / len(family))
+        raw.append((metric.name, a, b, found._replace(detectable=reach), _failed(tables[a], tables[b], metric.name)))
+    adjusted = stats.holm({i: row[3].p for i, row in enumerate(raw)})
+    pairs = tuple(Pair(m, a, b, found, adjusted[i], failed) for i, (m, a, b, found, failed) in enumerate(raw))
+    values = {
+        name: {m.name: float(np.mean(table.of(m.name)[1])) for m in first.metrics if m.name not in off}
+        for name, table in tables.items()
+    }
+    return Comparison(names, values, pairs, off, alpha, {m.name: m.better for m in first.metrics})
+
+
+def _column(table: Table, metric: str) -> dict[str, float]:
+    ids, values = table.of(metric)
+    return dict(zip(ids, values.tolist(), strict=True))
+
+
+def _failed(a: Table, b: Table, metric: str) -> int:
+    bad = [{t.ids[i] for i in np.flatnonzero(t.failed[:, t.columns[metric]])} for t in (a, b)]
+    return len(bad[0] | bad[1])
+
+
+def _apart(metric: Metric, tables: Mapping[str, Table]) -> str:
+    """Why a metric cannot be compared; "" when it can."""
+    sets = [set(table.of(metric.name)[0]) for table in tables.values()]
+    if not sets[0]:
+        return "it applies to no question"
+    if any(s != sets[0] for s in sets):
+        sizes = ", ".join(str(len(s)) for s in sets)
+        return f"it applies to different questions of the runs ({sizes}); failed questions have no cost"
+    return ""
+
+
+def compare_folders(
+    folders: Sequence[str | Path],
+    metrics: str | Sequence[str] | None = None,
+    *,
+    data: Dataset | None = None,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> Comparison:
+    """Compare run folders.
+
+    Args:
+        folders: of finished runs.
+        metrics: names; by default those of the first run's metrics.json.
+        data: the dataset; by default where the first run found it.
+        alpha: level after correction.
+        seed: of bootstrap and permutation.
+
+    Raises:
+        DataError: no run folder, runs over other data, or over different questions.
+    """
+    paths = [Path(f) for f in folders]
+    manifests = [open_run(path) for path in paths]
+    if len({m["data"] for m in manifests}) > 1:
+        raise DataError(f"compare: {paths[0]} and the others were run over different data. Run all over one dataset.")
+    found = data or load_dataset(manifests[0]["dataset"])
+    if found.digest != manifests[0]["data"]:
+        raise DataError(f"compare: {found.folder} has changed since {paths[0]} was run. Run again.")
+    if metrics is None:
+        try:
+            metrics = list(json.loads((paths[0] / "metrics.json").read_text(encoding="utf-8"))["metrics"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{paths[0]}: has no metrics.json that can be read. Finish the run first.") from error
+    chosen = parse_all(metrics)
+    tables = {name: score_folder(path, found, chosen) for name, path in zip(_names(paths), paths, strict=True)}
+    return compare(tables, alpha=alpha, seed=seed)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Folder names where they differ, else the paths as given."""
+    short = [path.resolve().name for path in paths]
+    return short if len(set(short)) == len(short) else [str(path) for path in paths]
+
+
+def changes(folders: Sequence[str | Path]) -> list[tuple[str, tuple[str, ...]]]:
+    """The settings in which runs differ: `(place, value in each)`, in the order of the first config."""
+    flat = []
+    for folder in folders:
+        path = Path(folder) / "config.resolved.yaml"
+        try:
+            flat.append(_flat(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        except (OSError, yaml.YAMLError) as error:
+            raise DataError(f"{path}: cannot be read: {type(error).__name__}.") from error
+    places = list(dict.fromkeys(place for one in flat for place in one))
+    rows = [(place, tuple(one.get(place, "-") for one in flat)) for place in places]
+    return [(place, values) for place, values in rows if len(set(values)) > 1]
+
+
+def _flat(value: Any, place: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        items = [(f"{place}.{k}" if place else str(k), v) for k, v in value.items()]
+    elif isinstance(value, list):
+        items = [(f"{place}[{i}]", v) for i, v in enumerate(value)]
+    else:
+        return {place: str(value)}
+    return {k: v for name, inner in items for k, v in _flat(inner, name).items()}
