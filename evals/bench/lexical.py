@@ -51,7 +51,7 @@ def corpus(chunks: int, seed: int = 0) -> list[Document]:
         chunks: lines in all.
         seed: same seed, same documents.
     """
-    texts = [json.loads(line)["text"] for path in sorted(SAMPLES.glob("*/corpus.jsonl")) for line in path.open("rb")]
+    texts = _texts("corpus.jsonl")
     found = [s for text in texts for s in re.split(r"(?<=[.!?])\s+", " ".join(text.split())) if 20 < len(s) < 400]
     rng = np.random.default_rng(seed)
     share = 1 / np.arange(1, 200_001)
@@ -66,6 +66,11 @@ def corpus(chunks: int, seed: int = 0) -> list[Document]:
     return [Document(f"d{i:06d}", "".join(lines[start : start + CHUNKS])) for i, start in enumerate(starts)]
 
 
+def _texts(name: str) -> list[str]:
+    files = sorted(SAMPLES.glob(f"*/{name}"))
+    return [json.loads(line)["text"] for file in files for line in file.read_bytes().splitlines()]
+
+
 def _made_up(number: int) -> str:
     """A pronounceable word of its own for each number."""
     word = ""
@@ -78,12 +83,13 @@ def _made_up(number: int) -> str:
 
 def questions(count: int = QUESTIONS) -> list[str]:
     """The bundled questions of real people, in order."""
-    files = sorted(SAMPLES.glob("*/queries.jsonl"))
-    found = [json.loads(line)["text"] for path in files for line in path.open("rb")]
+    found = _texts("queries.jsonl")
     return found[:: max(1, len(found) // count)][:count]
 
 
-def lexical(chunks: int = 100_000, repeat: int = 5, tell: Tell = silent) -> dict[str, Any]:
+def lexical(
+    chunks: int = 100_000, repeat: int = 5, tell: Tell = silent, *, numba: bool | None = None
+) -> dict[str, Any]:
     """Questions a second for k = 10 and 100: ours in a folder and in memory, and bare bm25s.
 
     Everyone has the same terms and the same formula, and the scores are compared. Bare bm25s gets its question as
@@ -94,13 +100,15 @@ def lexical(chunks: int = 100_000, repeat: int = 5, tell: Tell = silent) -> dict
         chunks: leaves in the index.
         repeat: rounds; medians are reported.
         tell: called with (done, total, label).
+        numba: whether bm25s's compiled backend takes part; by default where it is installed.
     """
-    documents, asked, analyzer = corpus(chunks), questions(), Analyzer()
+    documents, analyzer = corpus(chunks), Analyzer()
     bags = [analyzer.terms(line) for document in documents for line in document.text.splitlines()]
     began = time.perf_counter()
-    bare = _bare(BM25(), bags)
+    bare = _bare(BM25(), bags, numba=available("numba") if numba is None else numba)
     built = {"bm25s": time.perf_counter() - began}
     del bags
+    asked = [text for text in questions() if _known(BM25(), text, bare[BARE])]  # bm25s takes no empty question
     rows: list[list[Any]] = []
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +145,7 @@ def _contestants(
     """Who takes part, and the share of the questions whose scores are bm25s's."""
     queries = [Query(f"q{i}", text) for i, text in enumerate(asked)]
     ready = ours.bind(stored)
-    terms = [[t for t in ready.terms(text) if t in bare[BARE].vocab_dict] for text in asked]
+    terms = [_known(ours, text, bare[BARE]) for text in asked]
     contestants = {
         "retrievers/bm25, index folder": _each(ready, queries),
         "retrievers/bm25, in memory": _each(ours.bind(held), queries),
@@ -148,18 +156,22 @@ def _contestants(
     return contestants, _equal(ready, queries, bare[BARE], terms)
 
 
-def _bare(shape: BM25, bags: list[list[str]]) -> dict[str, Any]:
+def _bare(shape: BM25, bags: list[list[str]], *, numba: bool) -> dict[str, Any]:
     import bm25s
 
     made = bm25s.BM25(method=shape.method, k1=shape.k1, b=shape.b)
     made.index(bags, show_progress=False)
     found = {BARE: made}
-    if available("numba"):
+    if numba:
         fast = bm25s.BM25(method=shape.method, k1=shape.k1, b=shape.b, backend="numba")
         fast.scores, fast.vocab_dict, fast.nonoccurrence_array = made.scores, made.vocab_dict, None
         fast.unique_token_ids_set = made.unique_token_ids_set
         found["bm25s with numba, terms given"] = fast
     return found
+
+
+def _known(ours: BM25, text: str, made: Any) -> list[str]:
+    return [term for term in ours.terms(text) if term in made.vocab_dict]
 
 
 def _retrieve(made: Any, k: int) -> Callable[[list[str]], object]:
