@@ -23,7 +23,7 @@ __all__ = ["scan"]
 
 LONGEST = 300  # characters of a line that may be a title or a rule
 WRAPPED = 110  # a text whose long lines (90th percentile) are shorter than this is wrapped
-WIKI = re.compile(r"(=(?: =){1,5}|={1,6})[ \t]+([^=\s](?:.*\S)?)[ \t]+(=(?: ?=){0,5})[ \t]*$")
+WIKI = re.compile(r"(=(?: =){1,5}|={1,6})[ \t]+([^=\s](?:.*?\S)?)[ \t]+(=(?: ?=){0,5})[ \t]*$")
 MARK = re.compile(r"={3,}[ \t]*(\S.*?)?[ \t]*$")
 RULE = re.compile(r"([-=*_~#+.])(?:[ \t]*\1){2,}[ \t]*$")
 UNDERLINE = re.compile(r"([=\-~^\"#*+])\1{2,}[ \t]*$")
@@ -31,6 +31,7 @@ BULLET = re.compile(r"([-*+•·◦▪●–][ \t]+|\(?(?:\d{1,3}|[a-z]|[ivx]{1,
 NUMBERED = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,5})\.?[ \t]+(?=[^\W\d_])")
 NAMED = re.compile(r"(?:chapter|part|article|section|appendix|exhibit|schedule|annex|book)[ \t]+[\dIVXLCA-Z]+\b", re.I)
 CAPTION = re.compile(r"(?:figure|fig|table|image|photo|chart)\b", re.I)
+LABEL = re.compile(r"[\w.'’-]+(?: [\w.'’-]+)?:[ \t]")  # `License: CC BY`, `Dr. Lee: Yes`
 WORDS = re.compile(r"[^\W\d_][\w'’-]*")
 SMALL = re.compile(r"(?:an?|the|of|and|or|in|on|at|to|for|by|with|from|as|vs|via|per|de|la|le|und|der|die|das)$", re.I)
 UNDER = '=-~^"#*+'
@@ -124,6 +125,10 @@ class _Scan:
                 return last
         if len(row) > LONGEST:
             return self._item(i, row)
+        if i and UNDERLINE.match(row) and self._underlines(i, row):
+            title = self.row(i - 1).rstrip()
+            self._heading(i - 1, 1 + UNDER.index(row[0]), (0, len(title)))
+            return self._extend(i)
         if row[0] == "=":
             if found := WIKI.match(row):
                 return self._heading(i, found[1].count("="), found.span(2))
@@ -131,9 +136,6 @@ class _Scan:
                 return self._heading(i, 1, found.span(1)) if found[1] else self._mark(i, i, RULED)
         if RULE.match(row):
             return self._mark(i, i, RULED)
-        if i + 1 < size and self._underlined(i, row):
-            self._heading(i, 1 + UNDER.index(self.row(i + 1)[0]), (0, len(row.rstrip())))
-            return self._extend(i + 1)
         if self._numbered(i, row):
             return i
         if BULLET.match(row):
@@ -148,7 +150,7 @@ class _Scan:
         """Line i as a list item, where it begins with a mark."""
         if found := BULLET.match(row):
             first = int(self.lines.first[i])
-            self._mark(i, i, LIST)
+            self.kind[i], self.opens[i] = LIST, True
             self.level[i] = min((first - int(self.lines.start[i])) // 2, 9)
             self.inner[i, 0] = first + found.end()
         return i
@@ -175,12 +177,13 @@ class _Scan:
             self.opens[i + 1] = True
         return i
 
-    def _underlined(self, i: int, row: str) -> bool:
-        below = self.row(i + 1) if self.full[i + 1] else ""
-        size = len(row.rstrip())
-        if not UNDERLINE.match(below) or (i and self.full[i - 1] and self.kind[i - 1] != RULED):
+    def _underlines(self, i: int, row: str) -> bool:
+        """Whether line i is drawn under a title, which stands alone above it."""
+        title = self.row(i - 1).rstrip()
+        size = len(title)
+        if not self.full[i - 1] or not self.opens[i - 1] or self.kind[i - 1] != TEXT or not 0 < size <= 100:
             return False
-        return size <= 100 and 0.7 * size <= len(below.rstrip()) <= 1.5 * size + 8 and any(map(str.isalpha, row))
+        return 0.7 * size <= len(row.rstrip()) <= 1.5 * size + 8 and any(map(str.isalpha, title))
 
     def _numbered(self, i: int, row: str) -> bool:
         """`2.1 Methods`: dotted numbers on a short line, or one number on a short line that stands alone."""
@@ -202,7 +205,7 @@ class _Scan:
             return False
         if i + 1 >= len(self.full) or (self.wrapped and self.full[i + 1]):
             return False
-        if "|" in text or CAPTION.match(text):
+        if "|" in text or CAPTION.match(text) or LABEL.match(text):
             return False
         return bool(NAMED.match(text)) or (text[0].isupper() and self._capitals(text))
 
