@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rag.cutting import Cut, Job, cut_all
+from rag.cutting import Cut, Job, crew, cut_all
 from rag.errors import LoadError, RagError
+from rag.pool import Ordered
 from rag.sources import Item, Listing
 from rag.stage import Chunker, Grower
 from rag.store.codec import document_digest, pack_document
@@ -61,25 +62,10 @@ class Changes:
         known, good = writer.known, 0
         for doc in sorted(self.delete - known.keys()):
             raise RagError(f"delete: no document {doc!r} among the {len(known)} of this index. Check the id.")
-        jobs = chain(self._new(writer, listed), self._old(writer, listed) if self.recut else ())
-        for job, cut in cut_all(self.chunker, self.growers, jobs, workers=self.workers):
-            old = known.get(job.id)
-            if isinstance(cut, Failed):
-                self.failures.append(cut)
-                if old and self.recut:  # its tree from before would not be what the settings promise
-                    writer.retire(old.row)
-                    self.deleted.append(job.id)
-                continue
-            good += 1
-            if old:
-                writer.retire(old.row)
-            if old is None:
-                self.added.append(job.id)
-            elif old.digest != job.digest:
-                self.changed.append(job.id)
-            else:
-                self.unchanged += 1
-            writer.add(_row(job, cut))
+        with crew(self.chunker, self.growers, self.workers) as ordered:
+            jobs = chain(self._new(writer, listed, ordered), self._old(writer, listed) if self.recut else ())
+            for job, cut in cut_all(self.chunker, self.growers, jobs, ordered=ordered):
+                good += self._take(writer, job, cut)
         if self.failures and not good and not self.unchanged:
             self._hopeless(writer)
         for doc, old in known.items():
@@ -89,12 +75,32 @@ class Changes:
         for move in self._moved:
             writer.move(*move)
 
-    def _new(self, writer: Writer, listed: Listing) -> Iterator[Job]:
+    def _take(self, writer: Writer, job: Job, cut: Cut | Failed) -> bool:
+        """Put a tree where the one before it was; whether there is one."""
+        old = writer.known.get(job.id)
+        if isinstance(cut, Failed):
+            self.failures.append(cut)
+            if old and self.recut:  # its tree from before would not be what the settings promise
+                writer.retire(old.row)
+                self.deleted.append(job.id)
+            return False
+        if old:
+            writer.retire(old.row)
+        if old is None:
+            self.added.append(job.id)
+        elif old.digest != job.digest:
+            self.changed.append(job.id)
+        else:
+            self.unchanged += 1
+        writer.add(_row(job, cut))
+        return True
+
+    def _new(self, writer: Writer, listed: Listing, ordered: Ordered | None) -> Iterator[Job]:
         """Documents of the sources that are not in the index as they are."""
         from rag.loaders.limits import Limits
 
         total = listed.total
-        for done, item in enumerate(listed.read(self.limits or Limits()), 1):
+        for done, item in enumerate(listed.read(self.limits or Limits(), ordered or map), 1):
             self.progress(done, max(done, total), READING)
             document = item.value
             if isinstance(document, Failed):

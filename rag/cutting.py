@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rag.errors import ConfigError, MissingExtra, MissingWeights, RagError, StageError
+from rag.pool import Ordered, processes
 from rag.registry import name_of
 from rag.stage import Chunker, Grower, apply
 from rag.store.codec import leaf_keys, pack_tree, unpack_document
 from rag.types import Document, Failed
 
-__all__ = ["Cut", "Job", "cut_all"]
+__all__ = ["Cut", "Job", "crew", "cut_all"]
 
 GROUP, GROUP_CHARACTERS = 64, 500_000  # documents and bytes handed to a process at once
 FATAL = (ConfigError, MissingExtra, MissingWeights)  # would repeat itself on every document
@@ -52,8 +50,18 @@ class Cut:
     metadata: str
 
 
+@contextmanager
+def crew(chunker: Chunker, growers: Sequence[Grower], workers: int) -> Iterator[Ordered | None]:
+    """Processes that are ready to cut, for `cut_all`; None where one process is asked for."""
+    if workers <= 1:
+        yield None
+        return
+    with processes(workers, _prepare, (chunker, tuple(growers))) as ordered:
+        yield ordered
+
+
 def cut_all(
-    chunker: Chunker, growers: Sequence[Grower], jobs: Iterable[Job], *, workers: int = 1
+    chunker: Chunker, growers: Sequence[Grower], jobs: Iterable[Job], *, ordered: Ordered | None = None
 ) -> Iterator[tuple[Job, Cut | Failed]]:
     """Cut every document, in the order given; one that cannot be cut is `Failed`.
 
@@ -61,37 +69,21 @@ def cut_all(
         chunker: cuts; its `batch` is used where it has one.
         growers: applied to each tree, in order.
         jobs: read lazily, a few groups ahead.
-        workers: processes; 1 works in this one. More pays only where chunking is slow.
+        ordered: what `crew` made of the same stages; None cuts in this process.
 
     Raises:
         RagError: a model or an extra that the stages need is missing; a process died.
     """
-    groups = _groups(jobs)
-    if workers <= 1:
-        for group in groups:
-            yield from zip(group, _cut(chunker, growers, [(j.id, j.packed) for j in group]), strict=True)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy locks that model threads hold
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(chunker, tuple(growers)))
-    flying: deque[tuple[list[Job], Future[list[Cut | Failed]]]] = deque()
-    try:
-        for group in groups:
-            flying.append((group, pool.submit(_work, [(j.id, j.packed) for j in group])))
-            if len(flying) >= workers * 2:
-                yield from _land(*flying.popleft())
-        while flying:
-            yield from _land(*flying.popleft())
-    except BrokenProcessPool as error:
-        raise RagError(
-            "a process that chunks documents died, from too little memory or from a script without"
-            " `if __name__ == '__main__':`. Start again with workers=1."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    sent: deque[list[Job]] = deque()
 
+    def groups() -> Iterator[list[tuple[str, bytes]]]:
+        for group in _groups(jobs):
+            sent.append(group)
+            yield [(job.id, job.packed) for job in group]
 
-def _land(group: list[Job], future: Future[list[Cut | Failed]]) -> Iterator[tuple[Job, Cut | Failed]]:
-    yield from zip(group, future.result(), strict=True)
+    found = map(partial(_cut, chunker, growers), groups()) if ordered is None else ordered(_work, groups())
+    for cuts in found:
+        yield from zip(sent.popleft(), cuts, strict=True)
 
 
 def _groups(jobs: Iterable[Job]) -> Iterator[list[Job]]:
@@ -112,15 +104,6 @@ _STAGES: list[tuple[Chunker, tuple[Grower, ...]]] = []  # of a worker process, s
 
 def _prepare(chunker: Chunker, growers: tuple[Grower, ...]) -> None:
     _STAGES.append((chunker, growers))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(packed: Sequence[tuple[str, bytes]]) -> list[Cut | Failed]:

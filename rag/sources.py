@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LoadError, MissingExtra
+from rag.pool import Ordered
 from rag.types import Document, Failed
 
 if TYPE_CHECKING:
@@ -51,17 +53,25 @@ class Listing:
     skipped: tuple[tuple[str, str], ...]
     entries: tuple[tuple[str, Document | Found | Failed], ...]
 
-    def read(self, limits: Limits) -> Iterator[Item]:
-        """Read one after the other; what cannot be read is `Failed`, and the rest goes on."""
+    def read(self, limits: Limits, ordered: Ordered = map) -> Iterator[Item]:
+        """Read one after the other; what cannot be read is `Failed`, and the rest goes on.
+
+        Args:
+            limits: what one document may take.
+            ordered: reads files, lazily and in order; JSONL corpora are always streamed in this process.
+        """
+        from rag.loaders.walk import Found
+
+        files = (entry for _, entry in self.entries if isinstance(entry, Found) and not _streams(entry))
+        read = iter(ordered(partial(_file, limits=limits), files))
         for root, entry in self.entries:
             if isinstance(entry, Document):
                 yield Item(entry, root, "")
             elif isinstance(entry, Failed):
                 yield Item(entry, root, f"{root}/{entry.id}")
             else:
-                source = entry.path.as_posix()
-                for value in _read(entry, limits):
-                    yield Item(value, root, source)
+                for value in _records(entry, limits) if _streams(entry) else next(read):
+                    yield Item(value, root, entry.path.as_posix())
 
 
 def root_of(path: str | Path) -> str:
@@ -106,24 +116,42 @@ def listing(sources: Sequence[str | Path | Document], *, avoid: Path | None = No
                 if real in seen or (away is not None and real.is_relative_to(away)):
                     continue
                 seen.add(real)
-                total += _lines(one.path) if count and one.path.suffix == RECORDS else 1
+                total += _lines(one.path) if count and _streams(one) else 1
             else:
                 total += 1
             entries.append((root, one))
     return Listing(frozenset(map(root_of, paths)), total, tuple(skipped), tuple(entries))
 
 
-def _read(found: Found, limits: Limits) -> Iterator[Document | Failed]:
-    from rag.loaders.jsonl import scan_corpus
+def _streams(found: Found) -> bool:
+    return found.path.suffix == RECORDS
+
+
+def _file(found: Found, limits: Limits) -> list[Document | Failed]:
     from rag.loaders.read import read
 
     try:
-        if found.path.suffix == RECORDS:
-            yield from scan_corpus(found.path, limits=limits)
-        else:
-            yield from read(found.path, id=found.id, limits=limits)
+        return [*read(found.path, id=found.id, limits=limits)]
     except (LoadError, MissingExtra) as error:
+        return [Failed(found.id, error)]
+    except Exception as error:  # of a parser that met what nobody foresaw: one file must not end the others
+        return [Failed(found.id, _unforeseen(found, error))]
+
+
+def _records(found: Found, limits: Limits) -> Iterator[Document | Failed]:
+    from rag.loaders.jsonl import scan_corpus
+
+    try:
+        yield from scan_corpus(found.path, limits=limits)
+    except LoadError as error:
         yield Failed(found.id, error)
+    except OSError as error:
+        yield Failed(found.id, _unforeseen(found, error))
+
+
+def _unforeseen(found: Found, error: Exception) -> LoadError:
+    what = f"{type(error).__name__}: {error}".partition("\n")[0]
+    return LoadError(f"{found.path}: cannot be read: {what}. Check the file, or leave it out.")
 
 
 def _lines(path: Path) -> int:

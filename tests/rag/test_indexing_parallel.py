@@ -77,6 +77,20 @@ def test_of_two_writers_at_once_one_is_refused(tmp_path: Path) -> None:
         assert snapshot(store) == snapshot(build([store.document(i) for i, _ in store.documents()])[0])
 
 
+@pytest.mark.slow
+def test_files_are_read_in_processes_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for i in range(40):
+        (tmp_path / f"f{i:02}.txt").write_text(f"file {i}" * (40 - i))
+    (tmp_path / "f20.txt").write_bytes(b"")
+    (tmp_path / "g.jsonl").write_text('{"_id": "r1", "text": "record"}\n{"_id": "r2"}\n')
+    one, first = build([tmp_path])
+    two, second = build([tmp_path], workers=2)
+    assert snapshot(one) == snapshot(two)
+    assert [str(f) for f in first.failures] == [str(f) for f in second.failures]
+    assert len(first.failures) == 2
+    assert "r1" in {i for i, _ in two.documents()}
+
+
 class Hopeless(Pieces):
     """Needs what is not there, whatever the document."""
 
@@ -100,7 +114,7 @@ class Dying(Pieces):
 def test_a_process_that_dies_is_told_and_the_old_index_stays(tmp_path: Path) -> None:
     out = tmp_path / "index"
     before = snapshot(build(version(0), out)[0])
-    with pytest.raises(RagError, match="a process that chunks documents died"):
+    with pytest.raises(RagError, match="a worker process died"):
         build(version(1), out, chunker=Dying(), workers=2)
     assert snapshot(open_store(out)) == before
 
