@@ -10,7 +10,7 @@ CODE := rag chunkers retrievers rerankers compressors evals
 
 demo: $(VENV)/.core  ## index a bundled corpus, ask it three questions, score it
 	$(BIN)/rag models pull
-	$(BIN)/python -m evals.demo
+	$(BIN)/rag demo
 
 test: $(VENV)/.dev  ## the default tests: no model, no network
 	$(BIN)/python -m pytest
