@@ -18,6 +18,7 @@ from rag.stage import Field, stage
 __all__ = ["EmbeddedLLM"]
 
 BY = "llms/embedded"
+TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
 
 
 @stage
@@ -134,7 +135,24 @@ def _open(folder: str, context: int, threads: int) -> Any:
 
 
 def _grammar(schema: Mapping[str, Any]) -> str:
-    """The schema as an llguidance grammar without free white space, in which small models lose themselves."""
+    """The schema as an llguidance grammar without free white space, in which small models lose themselves.
+
+    Raises:
+        Refused: it names a type that JSON does not have, on which the library would bind nothing and say nothing.
+    """
+    stack: list[Any] = [schema]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Mapping):
+            kinds = part.get("type", ())
+            wrong = {kinds} - TYPES if isinstance(kinds, str) else set(kinds) - TYPES if isinstance(kinds, list) else ()
+            if wrong:
+                raise Refused(f"{BY}: schema: a type must be one of {', '.join(sorted(TYPES))}, got {sorted(wrong)}.")
+            nested = ("properties", "$defs", "definitions")
+            stack += [value for key, value in part.items() if key not in nested]
+            stack += [value for key in nested for value in part.get(key, {}).values()]
+        elif isinstance(part, list):
+            stack += part
     bound = {**schema, "x-guidance": {"whitespace_flexible": False}}
     return "%llguidance {}\nstart: %json " + json.dumps(bound)
 

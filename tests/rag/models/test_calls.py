@@ -50,6 +50,11 @@ class Clock:
         self.now += seconds
 
 
+def exhaust(llm: Script) -> None:
+    for _ in range(500):
+        call(llm, ASK)
+
+
 def timed(**settings) -> tuple[Calls, Clock]:
     clock = Clock()
     return Calls(sleep=clock.sleep, clock=clock, **settings), clock
@@ -181,8 +186,7 @@ def test_a_call_that_could_break_the_budget_is_not_made(budget: Budget, word: st
     with using(calls):
         call(llm, ASK)
         with pytest.raises(OverBudget, match=f"budget of {word}") as caught:
-            for _ in range(500):
-                call(llm, ASK)
+            exhaust(llm)
     assert len(llm.asked) < 200
     assert "\n" not in str(caught.value)
     assert all(v == 0 for v in calls.ledger.reserved.values())
