@@ -24,7 +24,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Index bundled Wikipedia articles, ask three questions, and score 125 with exact gold spans."""
-    import evals.samples
+    import evals
     from evals.datasets import load
     from evals.run import evaluate
     from rag import config
@@ -32,7 +32,7 @@ def command(
     from rag.cli.eval import table
 
     began = time.perf_counter()
-    sample = Path(evals.samples.__path__[0]) / "wikipedia"
+    sample = Path(evals.__path__[0]) / "samples" / "wikipedia"
     data = load(sample)
     pipe = config.load("quickstart")
     print(f"Corpus: {sample.name}, {len(data.places)} articles. Recipe: quickstart, no language model.")
