@@ -185,4 +185,6 @@ def _row(job: Job, cut: Cut) -> Row:
 
 def _twice(doc: str, first: str, second: str) -> LoadError:
     one, two = (source or "a Document object" for source in (first, second))
-    return LoadError(f"{two}: id {doc!r} came before, in {one}, and ids must differ. Rename one.")
+    return LoadError(
+        f"{two}: id {doc!r} came before, in {one}, and ids must differ. Rename one, or give the folder above both."
+    )
