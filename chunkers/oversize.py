@@ -10,11 +10,13 @@ import numpy as np
 from chunkers.prices import PRICES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from chunkers.measure import Ruler
 
-__all__ = ["SLACK", "parts", "wide_units"]
+__all__ = ["SLACK", "parts", "wide_units", "within"]
 
 SLACK = 8  # tokens by which a slice may have more than start in it
 
@@ -92,6 +94,30 @@ def parts(ruler: Ruler, start: int, end: int, size: int, cap: int) -> list[tuple
         found.append((stop, tokens))
         at = stop
     return found
+
+
+def within(
+    ruler: Ruler, spans: Sequence[tuple[int, int]], tokens: Sequence[int], size: int
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """The same spans, those over the size cut into even parts.
+
+    Args:
+        ruler: the text.
+        spans: ranges of the text, in order.
+        tokens: of each.
+        size: most tokens of a span.
+
+    Returns:
+        The spans and their tokens.
+    """
+    done: list[tuple[int, int]] = []
+    counts: list[int] = []
+    for (start, end), held in zip(spans, tokens, strict=True):
+        pieces = [(end, held)] if held <= size else parts(ruler, start, end, size, size)
+        stops = [stop for stop, _ in pieces]
+        done += zip([start, *stops], stops, strict=False)
+        counts += [count for _, count in pieces]
+    return done, counts
 
 
 def _grapheme(text: str, at: int, low: int) -> int:

@@ -3,7 +3,7 @@
 Greedy packing fills chunks until the next piece does not fit and leaves what remains as a runt. Here the sum of
 
     weight * phi(T / size)                       a segment of T tokens; phi(x) = (x - 1)^2 above 1, half of it below
-    + (1 - T / min_size)                         where T < min_size
+    + (2 - T / min_size)                         where T < min_size
     + price of its first cut                     cheap before a heading, dear inside a table
 
 over all segments is minimised exactly, in O(n * L) for n units of which at most L fit under the cap. The
@@ -25,7 +25,7 @@ def lengths(size: int, max_size: int, min_size: int, weight: float) -> list[floa
         x = tokens / size
         price = weight * ((x - 1) ** 2 if x > 1 else 0.5 * (1 - x) ** 2)
         if tokens < min_size:
-            price += 1 - tokens / min_size
+            price += 2 - tokens / min_size
         prices.append(price)
     return prices
 

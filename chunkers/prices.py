@@ -4,7 +4,7 @@ __all__ = ["PRICES"]
 
 # The price of a cut, by what stands behind it. A segment of half the size costs 0.0375, one of a quarter 0.084.
 PRICES = {
-    "heading": -0.5,
+    "heading": -0.05,  # of a section too small to be one alone; other sections always begin a chunk
     "block": -0.05,
     "item": 0.1,
     "nested": 0.25,

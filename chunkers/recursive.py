@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chunkers.measure import ruler
-from chunkers.oversize import parts
+from chunkers.oversize import within
 from rag.doctree import DocTree, flat
 from rag.errors import StageError
 from rag.loaders.lines import code_points
@@ -56,7 +56,8 @@ class RecursiveChunker:
         pieces = self._pieces(text, count)
         spans = _tile(text, pieces, count, self.size)
         tokens = count.counts([text[a:b] for a, b in spans])
-        spans, tokens = self._settle(document, spans, tokens)
+        if max(tokens, default=0) > self.size:  # counts of pieces do not add up
+            spans, tokens = within(ruler(text, code_points(text), count), spans, tokens, self.size)
         tree = flat(document, spans, tokens=tokens, tokenizer=self.tokenizer)
         if self.overlap:
             tree.notes["overlap"] = {0: self.overlap}  # type: ignore[index]  # still being built
@@ -82,28 +83,6 @@ class RecursiveChunker:
             strip_whitespace=False,
         )
         return splitter.place(text)  # type: ignore[no-any-return]
-
-    def _settle(
-        self, document: Document, spans: list[tuple[int, int]], tokens: list[int]
-    ) -> tuple[list[tuple[int, int]], list[int]]:
-        """Split what is over the size; rare."""
-        if max(tokens, default=0) <= self.size:
-            return spans, tokens
-        text = document.text
-        measured = ruler(text, code_points(text), counter(self.tokenizer))
-        done: list[tuple[int, int]] = []
-        counts: list[int] = []
-        for (start, end), size in zip(spans, tokens, strict=True):
-            at = start
-            if size <= self.size:
-                done.append((start, end))
-                counts.append(size)
-                continue
-            for stop, held in parts(measured, start, end, self.size, self.size):
-                done.append((at, stop))
-                counts.append(held)
-                at = stop
-        return done, counts
 
 
 def _tile(text: str, pieces: Sequence[tuple[int, int]], count: Tokenizer, size: int) -> list[tuple[int, int]]:

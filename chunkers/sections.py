@@ -90,14 +90,16 @@ def sections(cuts: Cuts, blocks: Blocks) -> list[Section]:
     return found
 
 
-def runs(cuts: Cuts, found: Sequence[Section], min_size: int) -> list[Run]:
+def runs(cuts: Cuts, blocks: Blocks, found: Sequence[Section], min_size: int) -> list[Run]:
     """Divide the units among the sections.
 
     A section of fewer than `min_size` tokens is not cut, and may share a segment with its neighbours under the
-    same heading. A heading with too little text of its own goes in front of the first section below it.
+    same heading. A heading with too little text of its own goes in front of the first section below it, and
+    headings without any text go in front of the next section.
 
     Args:
         cuts: all cuts.
+        blocks: the structure.
         found: the sections, in source order; `begins` of some is moved forward.
         min_size: tokens.
 
@@ -108,6 +110,7 @@ def runs(cuts: Cuts, found: Sequence[Section], min_size: int) -> list[Run]:
     below: list[list[int]] = [[] for _ in range(len(found) + 1)]  # the text itself comes last
     for index, section in enumerate(found):
         below[section.up].append(index)
+    body = np.append(0, np.cumsum(blocks.kind[cuts.block[:-1]] != HEADING)).tolist()  # units with text before a cut
     done: list[Run] = []
     work = [(-1, 0)]
     while work:
@@ -123,7 +126,8 @@ def runs(cuts: Cuts, found: Sequence[Section], min_size: int) -> list[Run]:
                 whole[first] = kid
                 continue
             lead = first
-            if marks and not whole and left[marks[0]] + right[first] < min_size:
+            light = bool(marks) and left[marks[0]] + right[first] < min_size
+            if light and (not whole or body[first] == body[marks[0]]):
                 lead = found[kid].begins = marks[0]
             elif marks:
                 done.append(Run(owner, [*marks, first], whole))

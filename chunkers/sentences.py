@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chunkers.measure import ruler
-from chunkers.oversize import parts, wide_units
+from chunkers.measure import EXACT, ruler
+from chunkers.oversize import parts, wide_units, within
 from rag.doctree import DocTree, flat
 from rag.loaders.lines import code_points
 from rag.models.tokens import counter
@@ -71,6 +71,9 @@ class SentenceChunker:
             while self.overlap and stop < last and back - 1 > first and self._shares(left, right, back - 1, stop):
                 back -= 1
             first = back
+        if self.tokenizer not in EXACT:
+            tokens = counter(self.tokenizer).counts([text[a:b] for a, b in spans])
+            spans, tokens = within(measured, spans, tokens, self.size)
         tree = flat(document, spans, tokens=tokens, tokenizer=self.tokenizer)
         if self.overlap:
             tree.notes["overlap"] = {0: self.overlap}  # type: ignore[index]  # still being built
