@@ -15,6 +15,7 @@ from chunkers.measure import ruler
 from chunkers.packing import lengths, pack
 from chunkers.structure import StructureChunker
 from rag.doctree import DocTree
+from rag.loaders.html import parse
 from rag.loaders.lines import code_points
 from rag.loaders.markdown import scan
 from rag.models.tokens import counter
@@ -80,6 +81,31 @@ def test_any_blocks_of_a_loader_are_kept(text: str, data: st.DataObject, size: i
         blocks.append(Block(a, b, kind, level, (a, b)))
     chunker = StructureChunker(size=size)
     check(chunker(Document("d", text, blocks=blocks)), chunker.cap)
+
+
+TAGS = ["<p>", "</p>", "<h1>", "</h1>", "<h3>", "<ul>", "<li>", "</ul>", "<table>", "<tr>", "<td>", "</table>", "<pre>"]
+MARKUP = st.lists(
+    st.one_of(
+        st.sampled_from(TAGS), st.sampled_from(["</pre>", "<blockquote>", "<br>", "&amp;", "&nbsp;", "<b>"]), LINE
+    ),
+    max_size=30,
+).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(markup=MARKUP, size=st.sampled_from([16, 40]))
+def test_the_blocks_of_random_html_are_cut_within_the_cap(markup: str, size: int) -> None:
+    text, blocks, _ = parse(markup)
+    chunker = StructureChunker(size=size)
+    check(chunker(Document("d", text, media_type="text/html", blocks=blocks)), chunker.cap)
+
+
+@pytest.mark.model
+@settings(max_examples=25, deadline=None)
+@given(text=TEXTS)
+def test_the_tokens_of_an_embedded_model_keep_the_cap(text: str) -> None:
+    chunker = StructureChunker(size=24, tokenizer="bge-small-en-v1.5")
+    check(chunker(Document("d", text)), chunker.cap)
 
 
 @pytest.mark.parametrize(
