@@ -37,9 +37,13 @@ class Hybrid:
 
     `rrf` adds 1 / (rrf_k + rank) over the lists, reciprocal rank fusion: Cormack, Clarke and Buettcher, SIGIR 2009,
     https://doi.org/10.1145/1571941.1572114, with its constant 60. `weighted` adds scores that are first made
-    comparable within each list, by `scale`: `minmax` maps the list's worst to 0 and its best to 1; `zscore` takes the
-    mean away and divides by the deviation. A leaf that a list lacks counts as rank infinity, or as the list's
+    comparable within each list, by `scale`: `minmax` maps the list's worst to 0 and its best to 1; `zscore` divides
+    what is above the worst by the deviation. A leaf that a list lacks counts as rank infinity, or as the list's
     worst. Weights multiply either; they are not in the paper.
+
+    Defaults by measurement, BM25 and bge-small over ten question sets, mean nDCG@10 and R@5: BM25 .763 and .771,
+    vectors .730 and .757, `rrf` .775 and .789 (.781 and .797 with rrf_k 10), `weighted` .796 and .802 (`zscore` .794
+    and .802; either weight doubled: less). In nDCG@10 `weighted` beats `rrf` on each of the ten.
 
     Args:
         query: given to each retriever as it is.
@@ -51,7 +55,7 @@ class Hybrid:
     shapes_index: ClassVar[tuple[str, ...]] = ()
 
     retrievers: tuple[Retriever, ...] = Field(default_factory=_default, min_length=1, description="whom to ask")
-    fusion: Literal["rrf", "weighted"] = Field(default="rrf", description="add reciprocal ranks, or scaled scores")
+    fusion: Literal["rrf", "weighted"] = Field(default="weighted", description="add reciprocal ranks, or scaled scores")
     weights: tuple[float, ...] = Field(default=(), description="one a retriever, each >= 0; default all 1")
     scale: Literal["minmax", "zscore"] = Field(default="minmax", description="how `weighted` makes scores comparable")
     rrf_k: float = Field(default=60, gt=0, description="how little the first ranks stand out")

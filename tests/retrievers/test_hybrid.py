@@ -43,7 +43,7 @@ def order(hits: Hits) -> list[str]:
 
 @given(st.lists(WORDS, min_size=1, max_size=8), WORDS, st.sampled_from([(), (1.0, 0.25)]))
 def test_reciprocal_ranks_add_up_as_published(texts: list[str], question: str, weights: tuple[float, ...]) -> None:
-    retriever = Hybrid(retrievers=(LEXICAL, NEAR), weights=weights, rrf_k=10)
+    retriever = Hybrid(retrievers=(LEXICAL, NEAR), fusion="rrf", weights=weights, rrf_k=10)
     store, query = built(retriever, texts), Query("q", question)
     expected: dict[str, float] = {}
     for one, weight in zip((LEXICAL, NEAR), weights or (1, 1), strict=True):
@@ -79,7 +79,7 @@ def test_each_hit_keeps_what_every_retriever_gave_even_two_of_a_kind() -> None:
 
 
 def test_equal_sums_come_in_index_order() -> None:
-    retriever = Hybrid(retrievers=(BM25(k=1), replace(NEAR, k=1)))
+    retriever = Hybrid(retrievers=(BM25(k=1), replace(NEAR, k=1)), fusion="rrf")
     texts = ["fir fir fir", "oak", "oak elm ash fir yew oak"]
     bound = retriever.bind(built(retriever, texts))
     lists = [order(one(Query("q", "oak"))) for one in bound.retrievers]
