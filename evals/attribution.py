@@ -11,7 +11,8 @@ question is blamed on the earliest stage that lost any of its spans:
     compressed away        a compressor let it go, and would with any budget
     over budget            the same compressor keeps it when the budget is lifted; or hits that did not fit
     not answered           all of it was in the context, and the answer is wrong or missing
-    answered               all of it was in the context, and the answer is right (or was not asked for)
+    answered               all of it was in the context, and the answer is right
+    in context             all of it was in the context, and no answer was asked for or none is known
 
 No peer can say this, because it takes spans that stay exact through every stage. The words follow the
 waterfall of a query's evidence, not a paper.
@@ -28,7 +29,7 @@ from evals.datasets import Dataset, Item
 from evals.metrics.answers import f1, inclusion
 from evals.metrics.spans import missing
 
-__all__ = ["OUTCOMES", "Loss", "Passed", "Waterfall", "lost", "outcome", "waterfall"]
+__all__ = ["KEPT", "OUTCOMES", "Loss", "Passed", "Waterfall", "lost", "outcome", "waterfall"]
 
 OUTCOMES = (
     "not loaded",
@@ -38,9 +39,11 @@ OUTCOMES = (
     "compressed away",
     "over budget",
     "not answered",
-    "answered",
     "failed",
+    "answered",
+    "in context",
 )
+KEPT = frozenset({"answered", "in context"})
 Triple = Sequence[Any]
 
 
@@ -150,7 +153,7 @@ def outcome(record: Mapping[str, Any], item: Item, budget: int | None = None) ->
     if shown["lost"] is not None:
         return str(shown["lost"]["why"])
     if budget is not None or record["status"] == "retrieved" or not item.answers:
-        return "answered"
+        return "in context"
     right = inclusion(record["answer"], item.answers) or f1(record["answer"], item.answers) >= 0.5
     return "answered" if right else "not answered"
 
@@ -172,10 +175,10 @@ class Waterfall:
     ids: Mapping[str, tuple[str, ...]]
 
     def steps(self) -> list[tuple[str, int, int]]:
-        """`(outcome, lost there, left afterwards)`, from all questions down to the answered ones."""
+        """`(outcome, lost there, left afterwards)`, from all questions down to those that kept their evidence."""
         left, rows = self.questions, []
         for name in OUTCOMES:
-            if name != "answered" and self.counts.get(name):
+            if name not in KEPT and self.counts.get(name):
                 left -= self.counts[name]
                 rows.append((name, self.counts[name], left))
         return rows

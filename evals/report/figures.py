@@ -35,8 +35,12 @@ def fall(data: Mapping[str, Any], steps: Sequence[tuple[str, int, int]]) -> str:
     rows = [_step("questions with gold", 0, data["questions"], total=total, colour="--soft", outcome=None)]
     for name, gone, left in steps:
         rows.append(_step(name, left, gone, total=total, colour="--red", outcome=name))
-    kept = data["counts"].get("answered", 0)
-    rows.append(_step("answered", 0, kept, total=total, colour="--teal", outcome="answered"))
+    at = 0
+    for name in ("answered", "in context"):
+        kept = data["counts"].get(name, 0)
+        if kept:
+            rows.append(_step(name, at, kept, total=total, colour="--teal", outcome=name))
+            at += kept
     return f'<div class="fall">{"".join(rows)}</div>'
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from evals.attribution import OUTCOMES
+from evals.attribution import KEPT, OUTCOMES
 from evals.report.figures import bar, curve, fall
 from evals.report.style import CSS, SCRIPT
 
@@ -53,6 +53,12 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequenc
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if value >= 0.01 or value == 0 else f"{value:.2g}"
+
+
 def _head(facts: Mapping[str, Any]) -> str:
     failed = f", <b>{facts['failed']} failed</b>" if facts["failed"] else ", none failed"
     problems = "; ".join(f"{n} {escape(kind)}" for kind, n in facts["problems"].items())
@@ -70,8 +76,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
             off.append(f"{escape(m['name'])}: {escape(m.get('off', ''))}")
             continue
         top = 1.0 if m["high"] <= 1.0 else m["high"]
-        value = f"{m['value']:.3f}" if m["high"] < 100 else f"{m['value']:,.0f}"
-        ends = f"{m['low']:.3f} – {m['high']:.3f}" if m["high"] < 100 else f"{m['low']:,.0f} – {m['high']:,.0f}"
+        value, ends = _number(m["value"]), f"{_number(m['low'])} – {_number(m['high'])}"
         name = f"<span title='{escape(m['says'], quote=True)}'>{escape(m['name'])}</span>"
         cell = f"<div class=bar>{bar(m['value'], m['low'], m['high'], top)}</div>"
         rows.append((name, value, cell, ends, str(m["n"]), str(m["failed"])))
@@ -103,7 +108,7 @@ def _waterfall(facts: Mapping[str, Any]) -> str:
         return "<section><h2>Where evidence was lost</h2><p class=soft>The dataset has no gold spans.</p></section>"
     left, steps = found["questions"], []
     for name in OUTCOMES:
-        if name != "answered" and found["counts"].get(name):
+        if name not in KEPT and found["counts"].get(name):
             left -= found["counts"][name]
             steps.append((name, found["counts"][name], left))
     rows = [(escape(r["outcome"]), escape(r["stage"]), str(r["questions"])) for r in found["stages"]]

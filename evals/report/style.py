@@ -20,7 +20,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);
 vertical-align:middle;white-space:nowrap}
 th{font-weight:600;color:var(--soft);font-size:13px}td.n,th.n{text-align:right}
-.bar{min-width:150px;width:40%}.bar svg{display:block;width:100%;height:18px}
+.bar{min-width:150px;width:100%}.bar svg{display:block;width:100%;height:18px}
 .fall{display:grid;grid-template-columns:minmax(7.5em,max-content) 1fr max-content;gap:6px 10px;align-items:center}
 .fall button{all:unset;cursor:pointer;color:var(--blue);text-decoration:underline;text-underline-offset:2px}
 .fall button:focus-visible,a:focus-visible,summary:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
@@ -35,14 +35,15 @@ vertical-align:middle;margin-right:6px}
 details>summary{cursor:pointer;color:var(--soft);font-size:13px}
 pre{white-space:pre-wrap;font:13px/1.5 ui-monospace,monospace;margin:8px 0}
 .list{display:grid;gap:2px;max-height:420px;overflow:auto}.list a{display:flex;gap:10px;padding:4px 6px;color:inherit;
-text-decoration:none;border-radius:6px}.list a:hover{background:var(--blue2)}.list b{flex:none;font-weight:500;
-color:var(--soft);min-width:9em}
+text-decoration:none;border-radius:6px}.list a:hover{background:var(--blue2)}.list b{flex:none;margin-right:8px;
+font-weight:500;color:var(--soft);min-width:9em}
 .src{white-space:pre-wrap;border-left:3px solid var(--line);padding:2px 0 2px 12px;margin:8px 0 16px}
 .src .c{background:var(--ctx)}.src .g{background:var(--gold)}.src .q{border-bottom:2px solid var(--cite)}
 .src .gap{color:var(--soft)}input,select{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--line);
 border-radius:6px;padding:4px 8px;max-width:100%}
 @media(max-width:560px){main{padding:12px 10px 48px}section{padding:12px}.list a{display:block}
-.fall{grid-template-columns:1fr max-content}.fall svg{grid-column:1/-1;grid-row:auto}th,td{padding-right:8px}}
+.fall{grid-template-columns:1fr max-content;gap:2px 10px}.fall svg{order:0;grid-column:1/-1}
+.fall{grid-auto-flow:row dense}th,td{padding-right:8px}}
 @media print{body{background:#fff}section{break-inside:avoid;border-color:#ccc}
 .list{max-height:none}.noprint{display:none}}
 """

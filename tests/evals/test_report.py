@@ -69,7 +69,7 @@ def test_a_question_shows_its_very_text_with_marks(finished, data):
 
 def test_texts_are_kept_for_the_worst_questions_first(finished, data):
     facts = gather(finished, data, text=1)
-    assert [q["id"] for q in facts["questions"] if q.get("sources")] == ["q0-0"]
+    assert [q["id"] for q in facts["questions"] if q.get("sources")] == ["q0-3"]
     assert len(facts["questions"]) == 40
 
 
