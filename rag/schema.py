@@ -14,16 +14,17 @@ from rag.config import VERSION
 __all__ = ["json_schema"]
 
 ANY_STAGE = {"$ref": "#/$defs/stage"}
+MARK = {"x-stage": True}  # stands for ANY_STAGE while pydantic resolves its own references
 
 
 class _Settings(GenerateJsonSchema):
     """A stage's settings; a field that holds another stage refers to any stage."""
 
     def is_instance_schema(self, schema: CoreSchema) -> JsonSchemaValue:
-        return dict(ANY_STAGE)
+        return dict(MARK)
 
     def callable_schema(self, schema: CoreSchema) -> JsonSchemaValue:
-        return dict(ANY_STAGE)
+        return dict(MARK)
 
     def encode_default(self, dft: Any) -> Any:
         from rag.config import spec
@@ -67,8 +68,16 @@ def _id(use: str) -> str:
     return use.replace("/", ".")
 
 
+def _marked(value: Any) -> Any:
+    """The same schema with every mark turned into the reference it stands for."""
+    if isinstance(value, dict):
+        plain = {key: _marked(one) for key, one in value.items() if key != "x-stage"}
+        return plain | ANY_STAGE if "x-stage" in value else plain
+    return [_marked(one) for one in value] if isinstance(value, list) else value
+
+
 def _one(use: str, cls: Any) -> dict[str, Any]:
-    made = TypeAdapter(cls).json_schema(schema_generator=_Settings)
+    made = _marked(TypeAdapter(cls).json_schema(schema_generator=_Settings))
     made.pop("$defs", None)
     made["title"] = use
     made["description"] = " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())

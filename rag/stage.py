@@ -39,7 +39,7 @@ __all__ = [
     "stage",
 ]
 
-STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=False)
+STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 T = TypeVar("T")
 
 
