@@ -34,7 +34,8 @@ __all__ = ["EXACT", "Ruler", "ruler"]
 EXACT = frozenset({"cl100k", "o200k", "chars", "words"})  # tokenizers for which joints are known to hold
 SPACES = (0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # outside ASCII
 CJK_STOPS = np.array([0x3001, 0x3002, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF1A, 0xFF1B, 0xFF1F], dtype=np.uint32)
-PART = 1 << 16  # characters; longer texts are tokenised in parts, in threads
+LONG = 1 << 16  # characters; longer texts are tokenised in threads while their structure is read
+PART = 1 << 17  # characters of the part that a thread takes
 
 
 @cache
@@ -148,10 +149,9 @@ def _tokenise(
     text: str, tokenizer: Tokenizer, joints: NDArray[np.int64]
 ) -> list[tuple[int, Future[NDArray[np.int64]]]]:
     """Begin to tokenise a long text in threads (tiktoken works outside the interpreter's lock), cut at joints."""
-    count = len(text) // PART
-    if count < 1 or tokenizer.name not in EXACT:
+    if len(text) < LONG or tokenizer.name not in EXACT:
         return []
-    even = np.arange(0, len(text), -(-len(text) // (count + 1)))
+    even = np.arange(0, len(text), -(-len(text) // max(1, round(len(text) / PART))))
     begin = np.unique(joints[np.searchsorted(joints, even)])
     begin = begin[begin < len(text)].tolist()
     pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
