@@ -9,6 +9,8 @@ import typer
 
 from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
 
+SHOWN = 10  # failures on the terminal; all are in the file
+
 
 def command(
     config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
@@ -33,8 +35,9 @@ def command(
         emit(report.as_dict())
     else:
         print(report.summary())
-    for failure in report.failures:
+    for failure in report.failures[:SHOWN]:
         say(f"rag: skipped {failure}", quiet=quiet)
     if report.failures:
-        say(f"rag: {len(report.failures)} failed, listed in {out / 'failures.jsonl'}", quiet=quiet)
+        more = f"{len(report.failures) - SHOWN} more; " if len(report.failures) > SHOWN else ""
+        say(f"rag: {more}{len(report.failures)} failed, listed in {out / 'failures.jsonl'}", quiet=quiet)
         raise typer.Exit(1)
