@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,8 +76,9 @@ def test_hits_are_those_of_comparing_every_pair(whole: Dense) -> None:
         assert hits == sorted(hits, key=lambda row: (-row[2], row[0], row[1]))
 
 
-def test_equal_texts_tie_wherever_they_stand_and_come_in_index_order() -> None:
-    retriever = Dense(embedder=SMALL, path=False)
+@pytest.mark.parametrize("exact_below", [50_000, 0])
+def test_equal_texts_tie_wherever_they_stand_and_come_in_index_order(exact_below: int) -> None:
+    retriever = Dense(embedder=SMALL, path=False, exact_below=exact_below)
     texts = ["An oak.", "A yew.", "An oak.", *(f"Tree {i}." for i in range(61)), "An oak."]
     hits = found(retriever.bind(built(retriever, [tree("d", texts)])), "oak")
     assert [node for _, node, _ in hits[:3]] == [1, 3, 65]
@@ -113,17 +114,30 @@ def test_the_graph_finds_what_comparing_all_finds() -> None:
     assert share > 0.97
 
 
-def test_the_graph_in_a_folder_is_the_same_bytes_every_time_and_answers_as_in_memory(tmp_path: Path) -> None:
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    yield faiss.omp_set_num_threads
+    faiss.omp_set_num_threads(before)
+
+
+def test_the_graph_in_a_folder_is_the_same_bytes_on_any_number_of_threads_and_answers_as_in_memory(
+    tmp_path: Path, threads: Callable[[int], None]
+) -> None:
     retriever = Dense(embedder=SMALL, k=20, exact_below=10)
     held = built(retriever, TREES)
     files = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        retriever.build(held.corpus, FolderPart(tmp_path / name))
-        files.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+    for count in (1, 4):
+        threads(count)
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        retriever.build(held.corpus, FolderPart(folder))
+        files.append({file.name: file.read_bytes() for file in folder.iterdir()})
     assert files[0] == files[1]
     assert "graph.faiss" in files[0]
-    stored = MemoryStore(held.corpus, {part_key(retriever): FolderPart(tmp_path / "a")})  # type: ignore[dict-item]
+    stored = MemoryStore(held.corpus, {part_key(retriever): FolderPart(tmp_path / "1")})  # type: ignore[dict-item]
     assert found(retriever.bind(stored), "tabs") == found(retriever.bind(held), "tabs")
 
 
