@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,7 @@ class RecursiveChunker:
         if max(tokens, default=0) > self.size:  # counts of pieces do not add up
             spans, tokens = within(ruler(text, code_points(text), count), spans, tokens, self.size)
         tree = flat(document, spans, tokens=tokens, tokenizer=self.tokenizer)
-        if self.overlap:
-            tree.notes["overlap"] = {0: self.overlap}  # type: ignore[index]  # still being built
-        return tree
+        return replace(tree, notes={"overlap": {0: self.overlap}}) if self.overlap else tree
 
     def _pieces(self, text: str, count: Tokenizer) -> list[tuple[int, int]]:
         """Ranges of the chunks, white space kept, in order; they cover the text."""

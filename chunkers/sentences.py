@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from chunkers.measure import EXACT, ruler
@@ -75,9 +77,7 @@ class SentenceChunker:
             tokens = counter(self.tokenizer).counts([text[a:b] for a, b in spans])
             spans, tokens = within(measured, spans, tokens, self.size)
         tree = flat(document, spans, tokens=tokens, tokenizer=self.tokenizer)
-        if self.overlap:
-            tree.notes["overlap"] = {0: self.overlap}  # type: ignore[index]  # still being built
-        return tree
+        return replace(tree, notes={"overlap": {0: self.overlap}}) if self.overlap else tree
 
     def _shares(self, left: list[int], right: list[int], back: int, stop: int) -> bool:
         """Whether the units from `back` to `stop` may be said again, and leave room for the next."""

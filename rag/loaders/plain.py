@@ -63,8 +63,8 @@ class _Scan:
         size = len(lines)
         self.full = lines.first < lines.end
         self.length = lines.end - lines.first
-        lengths = self.length[self.full]
-        self.wrapped = not len(lengths) or float(np.quantile(lengths, 0.9)) < WRAPPED
+        lengths = np.sort(self.length[self.full])
+        self.wrapped = not len(lengths) or int(lengths[9 * (len(lengths) - 1) // 10]) < WRAPPED
         self.kind = np.full(size, TEXT, dtype=np.uint8)
         self.level = np.zeros(size, dtype=np.int16)
         self.inner = np.stack((lines.first, lines.end), axis=1)
