@@ -12,7 +12,24 @@ from importlib.metadata import entry_points
 
 import typer
 
-from rag.cli import ask, bench, check, chunk, demo, doctor, eval, index, init, models, run, show, tree  # noqa: A004 - the verb's name
+from rag.cli import (
+    ask,
+    bench,
+    check,
+    chunk,
+    compare,
+    demo,
+    doctor,
+    eval,  # noqa: A004 - the verb's name
+    index,
+    init,
+    models,
+    report,
+    run,
+    show,
+    sweep,
+    tree,
+)
 from rag.errors import RagError
 
 __all__ = ["app", "main"]
@@ -25,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (index, ask, run, eval, chunk, tree, check, init, demo, doctor):
+for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, doctor):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(show.app, name="show")
 app.add_typer(models.app, name="models")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.cli.common import Json, Quiet, emit, progress
+from rag.cli.common import Json, Quiet, aligned, emit, progress
 
 app = typer.Typer(help="Measure speed against peers in the same run.", no_args_is_help=True)
 Repeat = Annotated[int, typer.Option(min=1, help="times each contestant runs; medians are reported")]
@@ -62,10 +62,8 @@ def _print(result: dict[str, Any], *, json: bool) -> None:
         return
     for table in result["tables"]:
         print(table["title"])
-        rows = [table["columns"], *[[_cell(value) for value in row] for row in table["rows"]]]
-        widths = [max(len(str(row[i])) for row in rows) for i in range(len(table["columns"]))]
-        for row in rows:
-            print("  " + "  ".join(str(value).ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+        print(aligned([table["columns"], *[[_cell(value) for value in row] for row in table["rows"]]]))
+        print()
     for note in result.get("notes", []):
         print(note)
 

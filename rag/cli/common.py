@@ -6,13 +6,13 @@ import json as jsonlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Allow", "Json", "Quiet", "Set", "emit", "line", "progress", "say"]
+__all__ = ["Allow", "Json", "Quiet", "Set", "aligned", "emit", "line", "number", "progress", "say"]
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no talk, no progress bars")]
@@ -32,6 +32,18 @@ def emit(value: Any) -> None:
 def line(value: Any) -> None:
     """Print a value as one line of JSON."""
     print(jsonlib.dumps(value, ensure_ascii=False, default=str))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as columns, two spaces apart."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def number(value: float) -> str:
+    """Three decimals; two significant digits where that would show nothing."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
 
 
 def say(text: str, *, quiet: bool = False) -> None:

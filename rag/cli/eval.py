@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+from rag.cli.common import Allow, Json, Quiet, Set, aligned, emit, number, progress, say
 
 Data = Annotated[Path, typer.Option("--data", "-d", help="a dataset folder: corpus.jsonl, queries.jsonl, qrels, spans")]
 Metrics = Annotated[str | None, typer.Option("--metrics", "-m", help="such as 'R@5,nDCG@10,SpanR@512tok'")]
@@ -61,10 +61,6 @@ def table(metrics: dict[str, Any]) -> str:
     for name, row in metrics.items():
         if row["value"] is None:
             continue
-        rows.append(
-            (name, f"{row['value']:.3f}", f"{row['low']:.3f} – {row['high']:.3f}", str(row["n"]), str(row["failed"]))
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+        around = f"{number(row['low'])} – {number(row['high'])}"
+        rows.append((name, number(row["value"]), around, str(row["n"]), str(row["failed"])))
+    return aligned(rows)
