@@ -93,6 +93,10 @@ def _tile(text: str, pieces: Sequence[tuple[int, int]], count: Tokenizer, size: 
         if spans and inner > start and count.count(text[spans[-1][0] : max(inner, spans[-1][1])]) <= size:
             spans[-1] = spans[-1][0], max(inner, spans[-1][1])
             begin = inner
+        if spans and end <= spans[-1][1]:
+            continue  # with an overlap: said already
+        if spans and begin <= spans[-1][0]:
+            spans.pop()  # with an overlap: all of it is said again
         if begin < end:
             spans.append((begin, end))
     return spans

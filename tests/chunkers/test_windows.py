@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chunkers.recursive import RecursiveChunker
@@ -23,6 +23,7 @@ TEXTS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=60).map("".join), s
 CHUNKERS = [RecursiveChunker, SentenceChunker]
 
 
+@example(text="Dr. Smith left. He ran.aaaa", kind=RecursiveChunker, size=8, overlap=7, tokenizer="chars")
 @settings(max_examples=200, deadline=None)
 @given(
     text=TEXTS,
