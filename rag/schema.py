@@ -77,7 +77,7 @@ def _marked(value: Any) -> Any:
 
 
 def _one(use: str, cls: Any) -> dict[str, Any]:
-    made = _marked(TypeAdapter(cls).json_schema(schema_generator=_Settings))
+    made: dict[str, Any] = _marked(TypeAdapter(cls).json_schema(schema_generator=_Settings))
     made.pop("$defs", None)
     made["title"] = use
     made["description"] = " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())

@@ -22,7 +22,7 @@ EXTRAS = {
 
 def command(json: Json = False) -> None:
     """Report versions, extras, model files, and packages that shadow one of our import names."""
-    facts = {
+    facts: dict[str, Any] = {
         "python": sys.version.split()[0],
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": _packages(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,7 @@ def command(
     print(f"{found.calls} stage calls, {found.saved} more saved by sharing")
 
 
-def _cell(row: dict[str, Any], metric: str) -> str:
+def _cell(row: Mapping[str, Any], metric: str) -> str:
     value = row["values"].get(metric)
     if value is None:
         return "-"
