@@ -30,7 +30,7 @@ __all__ = ["FORMAT", "append", "code_digest", "finished", "lines", "locked", "ma
 
 FORMAT = 1
 PACKAGES = ("rag", "chunkers", "retrievers", "rerankers", "compressors", "evals")
-LIBRARIES = ("ragtree", "numpy", "pydantic", "bm25s", "faiss-cpu", "onnxruntime", "tokenizers", "tiktoken")
+LIBRARIES = ("ragtree", "numpy", "pydantic", "PyStemmer", "faiss-cpu", "onnxruntime", "tokenizers", "tiktoken")
 
 
 def code_digest() -> str:

@@ -157,8 +157,7 @@ def _contestants(
 
 
 def _bare(shape: BM25, bags: list[list[str]], *, numba: bool) -> dict[str, Any]:
-    import bm25s
-
+    bm25s = require("bm25s", extra="peers", by="rag bench query")
     made = bm25s.BM25(method=shape.method, k1=shape.k1, b=shape.b)
     made.index(bags, show_progress=False)
     found = {BARE: made}
