@@ -17,7 +17,7 @@ import numpy as np
 from evals.bench.contest import Tell, in_turn, silent, table
 from rag import indexing
 from rag.doctree import DocTree, flat
-from rag.optional import available
+from rag.optional import available, require
 from rag.pipeline import Pipeline, bound
 from rag.store.terms import ENGLISH, Analyzer
 from rag.types import Document, Query
