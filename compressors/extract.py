@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import SkipValidation
 
 from compressors.fit import Fitted, fit, merged
 from rag.errors import ModelError
 from rag.lexical import match
-from rag.models.score import Scorer
+from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import Tokenizer, counter
 from rag.readers.render import heading
 from rag.stage import Field, stage
@@ -47,11 +48,16 @@ class Extract:
     """
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
-    scorer: Scorer | None = Field(default=None, description="scores sentences; None: by their words")
+    scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores sentences; None: by their words")
     prior: float = Field(default=1.0, ge=0, description="weight of the hit's score beside the sentence's own")
     around: float = Field(default=0.3, ge=0, description="weight of the better neighbouring sentence")
     distinct: bool = Field(default=True, description="keep a sentence once where several sources say it word for word")
     tokenizer: str = Field(default="cl100k", description="the reader's tokenizer, which counts the budget")
+
+    def __post_init__(self) -> None:
+        """Look at the scorer's type alone, so that no weights open."""
+        if self.scorer is not None:
+            checked_scorer(self.scorer, f"{NAME}: scorer")
 
     def __call__(self, hits: Hits, /) -> Hits:
         """Score the sentences, keep what fits, give every drop its reason."""

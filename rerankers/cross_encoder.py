@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from pydantic import SkipValidation
 
 from rag.errors import ModelError
 from rag.models.onnx import OnnxScorer
-from rag.models.score import Scorer
+from rag.models.score import Scorer, checked_scorer
 from rag.readers.render import heading
 from rag.sentences import sentence_spans
 from rag.stage import Field, stage
@@ -43,10 +44,14 @@ class CrossEncoder:
         ModelError: the scorer gave another number of scores than it got passages, or not-a-numbers.
     """
 
-    scorer: Scorer = Field(default_factory=OnnxScorer, description="scores (question, passage) pairs")
+    scorer: SkipValidation[Scorer] = Field(default_factory=OnnxScorer, description="scores (question, passage) pairs")
     k: int = Field(default=10, ge=1, description="hits kept")
     path: bool = Field(default=True, description="read title and headings with the passage")
     window: int | None = Field(default=None, ge=100, description="characters a window; None: one pair a hit")
+
+    def __post_init__(self) -> None:
+        """Look at the scorer's type alone, so that no weights open."""
+        checked_scorer(self.scorer, f"{NAME}: scorer")
 
     def __call__(self, hits: Hits, /) -> Hits:
         """Score, order and cut."""

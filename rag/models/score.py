@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from rag.errors import ModelError
+from rag.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Scorer", "logits"]
+__all__ = ["Scorer", "checked_scorer", "logits"]
 
 
 @runtime_checkable
@@ -32,6 +32,15 @@ class Scorer(Protocol):
 
         A text's score does not depend on the texts beside it.
         """
+
+
+def checked_scorer(model: Any, by: str) -> None:
+    """Raise ConfigError unless this is a scorer; only its type is looked at, so that no weights open."""
+    if not callable(getattr(type(model), "score", None)):
+        raise ConfigError(
+            f"{by}: must be a scorer such as {{use: scorers/onnx}}, got {type(model).__name__}."
+            " Drop it to use the default."
+        )
 
 
 def logits(values: NDArray[np.float32], rows: int, name: str) -> NDArray[np.float32]:

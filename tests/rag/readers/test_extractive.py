@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.doctree import flat
+from rag.errors import ConfigError
 from rag.readers.extractive import Extractive
 from rag.types import Document, Hit, Hits, Query
 
@@ -25,7 +26,8 @@ def hits(question: str, *texts: str) -> Hits:
     ("question", "answer", "sentence"),
     [
         ("Who is the tenant?", "Ann Miller", "The tenant is Ann Miller."),
-        ("What is the rent a month?", "$1,250", "The rent is $1,250 a month."),
+        ("What is the rent?", "$1,250 a month", "The rent is $1,250 a month."),
+        ("In which city was the lease written?", "Boston", "This lease was written in Boston."),
     ],
 )
 def test_the_answer_is_a_span_and_its_citation_the_sentence(question: str, answer: str, sentence: str) -> None:
@@ -72,12 +74,17 @@ def test_every_citation_is_a_slice_and_holds_the_answer(texts: list[str], questi
     if found.status == "answered":
         assert found.text
         assert found.text in found.citations[0].quote
-        assert 0 <= found.confidence <= 1
     assert found == Extractive(scorer=None, threshold=-1.0)(given_hits)
 
 
 @pytest.mark.model
 def test_the_embedded_model_answers_and_abstains() -> None:
-    found = Extractive()(hits("Who rents the flat?", LEASE))
+    found = Extractive()(hits("Who is the tenant?", LEASE))
     assert found.text == "Ann Miller"
+    assert 0 < found.confidence < 1
     assert Extractive()(hits("What is the wavelength of ultraviolet light?", LEASE)).status == "abstained"
+
+
+def test_what_is_no_scorer_is_refused_when_the_stage_is_made() -> None:
+    with pytest.raises(ConfigError, match="readers/extractive: scorer: must be a scorer"):
+        Extractive(scorer="ms-marco")
