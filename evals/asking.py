@@ -19,7 +19,7 @@ from rag.pipeline import Pipeline
 if TYPE_CHECKING:
     from rag.models.tokens import Tokenizer
 
-__all__ = ["Mapper", "answer_all", "tokenizer_of"]
+__all__ = ["Mapper", "answer_all", "ask", "tokenizer_of"]
 
 FATAL = (MissingExtra, MissingWeights, ConfigError, StoreError, OverBudget)  # the same for every question
 
@@ -47,19 +47,25 @@ def answer_all(
     """
     observe = Observer(index.bound, index.store.corpus, tokenizer_of(index.pipeline), sizes, read)
 
-    def one(item: Item) -> tuple[dict[str, Any], dict[str, Any]]:
-        began = time.perf_counter()
-        try:
-            record, spans = observe(item)
-        except Exception as error:
-            if isinstance(_root(error), FATAL):
-                raise
-            record, spans = {**score.blank(item), "at": {}, "cuts": None, "failed": _failure(error)}, []
-        seconds = time.perf_counter() - began
-        inside = sum(s.seconds for s in spans if s.parent < 0) or seconds
-        return record, {"id": item.id, "seconds": inside, "spans": [asdict(s) for s in spans]}
+    yield from mapper(partial(ask, observe), items)
 
-    yield from mapper(one, items)
+
+def ask(observe: Observer, item: Item) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Record and trace line of one question; a failure is a record that says so.
+
+    Raises:
+        RagError: what would fail on every question.
+    """
+    began = time.perf_counter()
+    try:
+        record, spans = observe(item)
+    except Exception as error:  # one question must not end the run
+        if isinstance(_root(error), FATAL):
+            raise
+        record, spans = {**score.blank(item), "at": {}, "cuts": None, "failed": _failure(error)}, []
+    seconds = time.perf_counter() - began
+    inside = sum(s.seconds for s in spans if s.parent < 0) or seconds
+    return record, {"id": item.id, "seconds": inside, "spans": [asdict(s) for s in spans]}
 
 
 def _root(error: BaseException) -> BaseException:

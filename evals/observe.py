@@ -170,8 +170,8 @@ class Observer:
 
         def lifted(at: int) -> list[Any]:
             before: Hits = hits[at - 1][3]
-            stage = self.subject.stages[at]
-            return list(stage(replace(before, query=replace(before.query, budget=UNLIMITED))).spans())
+            asked = replace(before.query, budget=UNLIMITED)
+            return list(self._apply(at, replace(before, query=asked), asked).spans())
 
         found = lost(item.spans, steps, self._text, self._whole, lifted)
         return None if found is None else {**found._asdict(), "spans": list(found.spans)}
@@ -191,8 +191,8 @@ class Observer:
         if self._blind:
             again = list(values[: self._blind])
             value = replace(again[-1][2], query=asked)
-            for stage, (place, name) in zip(self.subject.stages[self._blind :], self._after, strict=False):
-                value = stage(value)
+            for i, (place, name) in enumerate(self._after, start=self._blind):
+                value = self._apply(i, value, asked)
                 again.append((place, name, value))
         else:
             again = self._steps(asked, read=False)
@@ -200,6 +200,11 @@ class Observer:
         if "compressor" in self._kinds or value.tokens is not None:
             return self._context(item, value.items, value.tokens, again)
         return self._context(item, fill(value.items, budget, self.tokenizer()), None, again)
+
+    def _apply(self, i: int, value: Any, query: Query) -> Any:
+        """One stage again; a subject that shares stages has an `apply` of its own."""
+        shared = getattr(self.subject, "apply", None)
+        return self.subject.stages[i](value) if shared is None else shared(i, value, query)
 
     @cached_property
     def _after(self) -> list[tuple[str, str]]:
