@@ -34,7 +34,7 @@ class EmbeddedLLM:
 
     model: str = Field(default="SmolLM2-135M-Instruct", description="name of embedded weights, or a folder with a GGUF")
     context: int = Field(default=8192, ge=256, description="tokens of prompt and answer together")
-    threads: int | None = Field(default=None, ge=1, description="None is one a core")
+    threads: int | None = Field(default=None, ge=1, description="None is one less than there are cores")
 
     @property
     def name(self) -> str:
@@ -96,7 +96,7 @@ class EmbeddedLLM:
         return _probs(self._ask("handle_completions", request)["choices"][0])[0].top
 
     def _ask(self, route: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        server = _open(str(locate(self.model)), self.context, self.threads or os.cpu_count() or 1)
+        server = _open(str(locate(self.model)), self.context, self.threads or max(1, _cores() - 1))
         try:
             made = getattr(server, route)({**request, "cache_prompt": False})
         except (ValueError, RuntimeError) as error:
@@ -132,6 +132,16 @@ def _open(folder: str, context: int, threads: int) -> Any:
         return xllamacpp.Server(params)
     except RuntimeError as error:
         raise ModelError(f"{BY}: {files[0].name} cannot be opened as a GGUF model: {_line(error)}") from error
+
+
+def _cores() -> int:
+    """Cores this process may use.
+
+    One is left free by default: llama.cpp's threads wait for each other busily, and on cores that others use as well a
+    second thread made it 15 times slower.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _grammar(schema: Mapping[str, Any]) -> str:
