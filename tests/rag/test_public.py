@@ -18,7 +18,17 @@ def test_every_public_name_resolves_and_no_other_does() -> None:
 
 @pytest.mark.parametrize("module", ["rag", "rag.pipeline", "rag.cli"])
 def test_importing_loads_no_model_library(module: str) -> None:
-    heavy = {"torch", "llama_index", "faiss", "onnxruntime", "xllamacpp", "sentence_transformers", "nltk", "bm25s", "scipy"}
+    heavy = {
+        "torch",
+        "llama_index",
+        "faiss",
+        "onnxruntime",
+        "xllamacpp",
+        "sentence_transformers",
+        "nltk",
+        "bm25s",
+        "scipy",
+    }
     code = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
