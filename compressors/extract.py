@@ -36,6 +36,19 @@ class Extract:
     neighbour, each stretched to [0, 1]. Plain gain decides, not gain per token, which prefers short sentences that
     say little. List items and table rows stand for sentences, and a row keeps its table's header rows.
 
+    Measured as the share of gold characters in the context (SpanR), mean over seven sets (SQuAD, COVID-QA, ClapNQ,
+    SciFact, HotpotQA, a documentation set, Chroma's chunking set), 30 questions each, 12 hits of 200 tokens:
+
+        tokens of context                                   256    512   1024
+        whole hits in the cross-encoder's order            69.5   78.7   85.2
+        these sentences, by words (the default)            76.1   82.3   85.3
+        `prior` 1                                          75.7   81.7   84.9
+        `prior` 2, `around` 0                              76.0   81.8   85.2
+
+    Scoring the sentences by a cross-encoder too gave 90.8, 95.0, 96.7 where words gave 89.7, 94.7, 95.8 (three sets,
+    40 questions each, `around` 0), for some 90 more pairs a question, so words are the default. Where answers are long
+    and lie in one piece (documentation), whole hits win from 512 tokens on: 36.2 against 34.2, and 44.3 against 40.5.
+
     Args:
         hits: n >= 0; their order has no effect, their scores do.
 
@@ -49,7 +62,7 @@ class Extract:
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores sentences; None: by their words")
-    prior: float = Field(default=1.0, ge=0, description="weight of the hit's score beside the sentence's own")
+    prior: float = Field(default=2.0, ge=0, description="weight of the hit's score beside the sentence's own")
     around: float = Field(default=0.3, ge=0, description="weight of the better neighbouring sentence")
     distinct: bool = Field(default=True, description="keep a sentence once where several sources say it word for word")
     tokenizer: str = Field(default="cl100k", description="the reader's tokenizer, which counts the budget")
