@@ -247,7 +247,7 @@ def _ranked(kinds: Sequence[str], values: Sequence[tuple[str, str, Any]]) -> tup
 
 def _usage(answer: Answer | None, spans: Iterable[trace.TraceSpan]) -> dict[str, float]:
     """Calls and tokens of language models: from the trace where it has them, else from the answer."""
-    calls = [s for s in spans if s.name.startswith("llms/")]
+    calls = [s for s in spans if not s.place and "tokens_out" in s.facts]  # spans of models, not of stages
     if calls:
         totals = {fact: sum(float(s.facts.get(fact) or 0) for s in calls) for fact in LLM_FACTS}
         return {"calls": len(calls), **{k: int(v) if k != "cost" else v for k, v in totals.items()}}

@@ -254,4 +254,5 @@ def _verdict(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, score.Table
     close = [other for other, p in stats.holm(ps).items() if not p < 0.05]
     if not close:
         return f"{full[0]} wins by {name}"
-    return f"no winner: by {name}, {full[0]} leads but is not told apart from {', '.join(close)}"
+    more = f" and {len(close) - 5} more" if len(close) > 5 else ""
+    return f"no winner: by {name}, {full[0]} leads but is not told apart from {', '.join(close[:5])}{more}"
