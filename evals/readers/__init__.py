@@ -1,0 +1,1 @@
+"""Published formats -> our dataset folder: one file a format."""
