@@ -115,7 +115,7 @@ def synth(
     folder = Path(out)
     if folder.exists():
         raise DataError(f"{folder}: is there already. Choose another --out.")
-    cut = {d.id: [s for s in sentence_spans(d.text) if 40 <= s[1] - s[0] <= 600] for d in documents}
+    cut = {d.id: [s for s in _sentences(d.text) if 40 <= s[1] - s[0] <= 600] for d in documents}
     rarity = Counter(w for d in documents for w in words(d.text).split())
     search = _search(documents, cut)
     kept: list[Made] = []
@@ -130,7 +130,7 @@ def synth(
             dropped["nothing to ask"] += 1
         elif (made.doc, made.start) in taken:
             dropped["asked before"] += 1
-        elif (made.doc, made.start, made.end) not in search(made.question, top):
+        elif not any(d == made.doc and s < made.end and made.start < e for d, s, e in search(made.question, top)):
             dropped["not found again"] += 1
         else:
             taken.add((made.doc, made.start))
@@ -141,6 +141,12 @@ def synth(
         raise DataError(f"synth: no question could be made from {len(documents)} documents: too little prose.")
     _write(folder, documents, kept)
     return Report(len(kept), dict(sorted(dropped.items())))
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Sentences without the white space after them."""
+    for start, end in sentence_spans(text):
+        yield start, start + len(text[start:end].rstrip())
 
 
 def _turns(
