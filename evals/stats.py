@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Interval", "Paired", "holm", "interval", "intervals", "minimum_detectable", "paired", "permutation_p"]
 
 RESAMPLES = 10_000
-CELLS = 4_000_000  # of one block of resamples, so that memory stays flat
+CELLS = 500_000  # of one block of resamples, so that memory stays flat
 Key = TypeVar("Key")
 
 

@@ -65,7 +65,29 @@ def there(table):
 
 TEXTS = st.lists(
     st.sampled_from(
-        ["Ann ", "signs. ", "the the ", "\n\n", "\n# Head\n", "\r\n", "\t", "\xa0", "港は静か。", "é", "é", "🚢", "```\n", "| a | b |\n", "\ufeff", "1.5 ", "a" * 40, "!?", "�", "</s>", "<|endoftext|>"]
+        [
+            "Ann ",
+            "signs. ",
+            "the the ",
+            "\n\n",
+            "\n# Head\n",
+            "\r\n",
+            "\t",
+            "\xa0",
+            "港は静か。",
+            "é",
+            "é",
+            "🚢",
+            "```\n",
+            "| a | b |\n",
+            "\ufeff",
+            "1.5 ",
+            "a" * 40,
+            "!?",
+            "�",
+            "</s>",
+            "<|endoftext|>",
+        ]
     ),
     max_size=40,
 ).map("".join)
