@@ -63,32 +63,9 @@ def there(table):
     ]
 
 
+WORDS = "Ann ~signs. ~the the ~\n\n~\n# Head\n~\r\n~\t~\u00a0~港は静か。~é~e\u0301~🚢~```\n~\ufeff~1.5 ~!?~\ud800~</s>~<|endoftext|>"
 TEXTS = st.lists(
-    st.sampled_from(
-        [
-            "Ann ",
-            "signs. ",
-            "the the ",
-            "\n\n",
-            "\n# Head\n",
-            "\r\n",
-            "\t",
-            "\xa0",
-            "港は静か。",
-            "é",
-            "é",
-            "🚢",
-            "```\n",
-            "| a | b |\n",
-            "\ufeff",
-            "1.5 ",
-            "a" * 40,
-            "!?",
-            "�",
-            "</s>",
-            "<|endoftext|>",
-        ]
-    ),
+    st.sampled_from([*WORDS.split("~"), "| a | b |\n", "a" * 40]),
     max_size=40,
 ).map("".join)
 
@@ -187,7 +164,7 @@ def test_haystack_is_not_allowed_to_report_home():
         "from rag.testing import indexed; from evals.peers.haystack import HaystackBM25;"
         "from evals.peers.langchain import LangchainToken; from rag.types import Query;"
         "indexed(LangchainToken(), HaystackBM25())(Query('q', 'harbour'));"
-        "from haystack import telemetry; print(telemetry.telemetry)"
+        "from haystack.telemetry import _telemetry; print(_telemetry.telemetry)"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SAMPLES.parents[1]
