@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rag.cli.common import Allow, Json, Quiet, Set, progress, say
+from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
 from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report
 
 
 def command(
     config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
     data: Data,
-    out: Annotated[Path, typer.Option("--out", "-o", help="the run's folder")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run's folder")] = None,
     metrics: Metrics = None,
     limit: Limit = None,
     workers: Workers = 1,
     seed: Seed = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw away what the folder holds")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="say what it would take; run nothing")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="run failed questions again")] = False,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
@@ -30,9 +31,15 @@ def command(
     from evals.datasets import load as load_dataset
     from evals.run import run
     from rag.config import load
+    from rag.errors import ConfigError
 
     pipeline = load(config, set=set, allow=allow)
     dataset = load_dataset(data)
+    if plan:
+        _plan(pipeline, dataset, limit, json=json)
+        return
+    if out is None:
+        raise ConfigError("--out: a run needs a folder to keep its results in. Give one: --out runs/first.")
     with progress(quiet=quiet) as bar:
         done = run(
             pipeline,
@@ -48,3 +55,16 @@ def command(
         )
     say(f"rag: {done.items} questions, {done.skipped} of them done before; in {out}", quiet=quiet)
     report(done.metrics, done.failed, json=json, quiet=quiet, where=f"; listed in {out / 'failures.jsonl'}")
+
+
+def _plan(pipeline: Any, dataset: Any, limit: int | None, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from evals.plan import estimate
+
+    expected = asdict(estimate(pipeline, dataset, limit=limit))
+    if json:
+        emit(expected)
+        return
+    for name, value in expected.items():
+        print(f"{name.replace('_', ' '):<18} {value:,.0f}" if name != "cost" else f"{name:<18} {value:,.2f}")
