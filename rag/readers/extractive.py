@@ -12,13 +12,13 @@ from rag.errors import ModelError
 from rag.lexical import match, terms
 from rag.models.onnx import OnnxScorer
 from rag.models.score import Scorer, checked_scorer
-from rag.readers.question import asked
 from rag.readers.render import heading
-from rag.readers.span_weights import SENTENCE, WEIGHTS
-from rag.readers.spans import candidates, features, tokens, worth
+from rag.readers.span_features import features, prepare, want, worth
+from rag.readers.span_weights import BEST, LEXICAL_SCALE, SCORE, SURE, weights
+from rag.readers.spans import candidates, tokens
 from rag.stage import Field, stage
 from rag.types import Answer, Citation, Hits
-from rag.units import Unit, units
+from rag.units import Unit, clauses, units
 
 __all__ = ["Extractive"]
 
@@ -28,35 +28,35 @@ WORDS = 0.4
 WORDS_SCALE = 10.0  # a score by words is worth this many logits
 
 
-class Best(NamedTuple):
-    """A span of the document and its worth."""
+LONG = 400  # characters of a sentence that is quoted whole
+SEARCHED = 120  # words of a sentence that are searched for spans
+DEFINING = frozenset(("is", "are", "was", "were", "means", "refers", "describes", "denotes"))
+SENTENCES = ("reason", "manner", "yes-no")  # kinds of question that no span answers well
 
+
+class Best(NamedTuple):
+    """A span of a sentence.
+
+    Args:
+        at: position of its sentence in the pool.
+        start: first code point in the document.
+        end: one past the last.
+        sure: share of the ranker's probability over all spans of all searched sentences, in [0, 1].
+    """
+
+    at: int
     start: int
     end: int
-    worth: float
+    sure: float
 
 
 @stage
 class Extractive:
     """Score the sentences of the evidence, choose a span in the best ones, or abstain.
 
-    Sentences are scored with their headings by a cross-encoder (or by their words); spans by a log-linear ranker
-    (`rag.readers.spans`), which knows what kind of answer the question word asks for. Below `threshold` the reader
-    abstains. Scored on 80 questions a set, BM25 and 1,000 tokens of extracted sentences before it: exact match and F1
-    30 / 41 (SQuAD articles), 28 / 40 (SQuAD, long), 34 / 44 (Natural Questions, whole collection), 14 / 18 (HotpotQA,
-    which asks for two hops), 10 / 34 (COVID-QA); the cited sentence holds the answer for 84, 88, 74, 30 and 59 %.
-
-    Abstention, as per cent: answerable questions kept on these five sets and ClapNQ; questions asked of a collection
-    about other things, and ClapNQ's near misses, that are abstained:
-
-        threshold   kept on six sets       other collections   near misses
-        -2          94  99  99  98 100 95          89               46
-         0          91  94  92  92 100 95          94               59    the default
-         2          89  89  82  90  95 91          98               62
-         4          78  84  75  84  75 84          99               84
-        words .3    89  92  92  94  99 93          64               32
-        words .4    78  84  82  81  88 70          86               54    the default without a scorer
-        words .5    69  71  75  64  65 53          91               70
+    A span alone is given where the ranker is sure enough of it; else its sentence is, since a sentence that
+    holds the answer serves a reader better than a wrong word. Questions for a reason, a manner, a definition, for what
+    something does, and those of yes or no, are answered by a sentence. The ranker: `rag.readers.span_features`.
 
     Args:
         hits: the evidence, compressed or not.
@@ -73,7 +73,9 @@ class Extractive:
         default_factory=OnnxScorer, description="scores sentences; None: by their words"
     )
     threshold: float | None = Field(default=None, description="abstain below this score; None: the calibrated one")
-    form: Literal["span", "sentence"] = Field(default="span", description="the answer's text: a span, or its sentence")
+    form: Literal["auto", "span", "sentence"] = Field(
+        default="auto", description="the answer's text: a span, its sentence, or a span where it is likely right"
+    )
     sentences: int = Field(default=48, ge=1, description="sentences scored, chosen by their words; the bound on cost")
     depth: int = Field(default=3, ge=1, description="best sentences that are searched for spans")
 
@@ -92,23 +94,29 @@ class Extractive:
             threshold = WORDS if self.scorer is None else LOGIT
         if not pool or scores[0] < threshold:
             reason = "no evidence" if not pool else f"best sentence {scores[0]:.3f} < {threshold:g}"
-            sure = self._confidence(scores[0]) if pool else None
-            return Answer(hits.query, "", "abstained", (), hits, sure, notes={NAME: {**way, "abstained": reason}})
-        found = [self._best(question, hits, unit) for unit in pool[: self.depth]]
-        weight = SENTENCE if self.scorer is not None else SENTENCE * WORDS_SCALE
-        order = sorted(range(len(found)), key=lambda i: (-round(found[i].worth + weight * float(scores[i]), 9), i))
-        unit, best = pool[order[0]], found[order[0]]
-        document = hits[unit.hit].document
-        start, end = _stripped(document.text, unit.start, unit.end)
-        text = document.text[best.start : best.end] if self.form == "span" else document.text[start:end]
+            likely = self._confidence(scores[0]) if pool else None
+            return Answer(hits.query, "", "abstained", (), hits, likely, notes={NAME: {**way, "abstained": reason}})
+        best = self._best(question, hits, pool[: self.depth], scores)
+        wanted = want(question).asked
+        whole = best is None or self.form == "sentence" or wanted.kind == "yes-no"
+        if best is not None and self.form == "auto" and not whole:
+            whole = best.sure < SURE or wanted.kind in SENTENCES or wanted.form != "fact"
+        at = best.at if best is not None and not (whole and self.form == "auto") else 0
+        if whole and wanted.form == "definition":
+            at = _defining(hits, pool[: self.depth], wanted.subject)
+        document = hits[pool[at].hit].document
+        inside = (best.start, best.end) if best is not None and best.at == at else None
+        start, end = _quoted(document.text, pool[at], inside)
+        text = document.text[start:end] if whole or inside is None else document.text[inside[0] : inside[1]]
+        sure = {"sure": round(best.sure, 6)} if best is not None else {}
         return Answer(
             hits.query,
             text,
             "answered",
             (Citation.of(document, start, end),),
             hits,
-            self._confidence(scores[order[0]]),
-            notes={NAME: {**way, "kind": asked(question).kind}},
+            self._confidence(scores[at]),
+            notes={NAME: {**way, "kind": wanted.kind, "form": "sentence" if whole else "span", **sure}},
         )
 
     def support(self, hits: Hits) -> tuple[list[Unit], list[float]]:
@@ -138,20 +146,54 @@ class Extractive:
         """Logistic regression of "its sentence holds the answer" on the logit, over 600 questions."""
         return None if self.scorer is None else round(1 / (1 + math.exp(1.15 - 0.3 * max(-99.0, min(99.0, score)))), 6)
 
-    def _best(self, question: str, hits: Hits, unit: Unit) -> Best:
-        """The best span of one sentence; the sentence itself where no span can answer."""
-        text = hits[unit.hit].document.text
-        start, end = _stripped(text, unit.start, unit.end)
-        wanted = asked(question)
-        stems = frozenset(terms(question))
-        best = Best(start, end, -math.inf)
-        if wanted.kind != "yes-no":
-            words = tokens(text, start, end)
+    def _best(self, question: str, hits: Hits, pool: list[Unit], scores: list[float]) -> Best | None:
+        """The likeliest span of the sentences; ties go to the better sentence, then to the earlier, shorter span."""
+        known, wanted = weights(), want(question)
+        scale = 1.0 if self.scorer is not None else LEXICAL_SCALE
+        spans: list[tuple[int, int, int]] = []
+        values: list[float] = []
+        for at, unit in enumerate(pool):
+            bonus = known.get(SCORE, 0.0) * scale * (scores[at] - scores[0]) + (known.get(BEST, 0.0) if at == 0 else 0)
+            words = tokens(hits[unit.hit].document.text, unit.start, unit.end)[:SEARCHED]
+            sentence = prepare(words, wanted)
             for i, j in candidates(words):
-                value = round(worth(features(words, i, j, wanted, stems), WEIGHTS), 9)
-                if value > best.worth:
-                    best = Best(words[i].start, words[j - 1].end, value)
-        return best if best.worth > -math.inf else Best(start, end, 0.0)
+                spans.append((at, words[i].start, words[j - 1].end))
+                values.append(round(worth(features(sentence, i, j, wanted), known) + bonus, 9))
+        if not spans:
+            return None
+        first = min(range(len(spans)), key=lambda n: (-values[n], spans[n]))
+        total = math.fsum(math.exp(value - values[first]) for value in values)
+        return Best(*spans[first], 1 / total)
+
+
+def _defining(hits: Hits, pool: list[Unit], subject: tuple[str, ...]) -> int:
+    """Position of the first sentence that begins `X is` or `an X means`; else 0."""
+    for at, unit in enumerate(pool):
+        words = tokens(hits[unit.hit].document.text, unit.start, unit.end)[: len(subject) + 8]
+        stems = [w.stem for w in words]
+        verbs = [k for k, w in enumerate(words) if w.low in DEFINING]
+        if verbs and set(subject) <= set(stems[: verbs[0]]):
+            return at
+    return 0
+
+
+def _quoted(text: str, unit: Unit, inside: tuple[int, int] | None) -> tuple[int, int]:
+    """The sentence, or of a long one the clauses around the span (or the first clauses)."""
+    start, end = _stripped(text, unit.start, unit.end)
+    if end - start <= LONG:
+        return start, end
+    first, last = inside or (start, start + 1)
+    pieces = clauses(text, start, end)
+    left = next(k for k, piece in enumerate(pieces) if piece[1] > first)
+    right = next(k for k, piece in enumerate(pieces) if piece[1] >= last)
+    grown = True
+    while grown:
+        grown = False
+        if right + 1 < len(pieces) and pieces[right + 1][1] - pieces[left][0] <= LONG:
+            right, grown = right + 1, True
+        if left and pieces[right][1] - pieces[left - 1][0] <= LONG:
+            left, grown = left - 1, True
+    return _stripped(text, pieces[left][0], pieces[right][1])
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:

@@ -1,25 +1,21 @@
-"""Short answers inside a sentence: every plausible span, and what speaks for each.
-
-A log-linear ranker over spans, as the baseline of Rajpurkar et al., "SQuAD", EMNLP 2016, section 5,
-https://arxiv.org/abs/1606.05250, with two departures: no parser, so spans are runs of words that begin and
-end with a word of meaning, plus the clauses behind cue words; and features are about shapes, edges and
-distances alone, never about single words of answers.
-"""
+"""The words of a sentence, and every span of them that may answer a question."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from rag.lexical import STOP, stem
-from rag.readers.question import Asked
 
-__all__ = ["Token", "candidates", "features", "tokens", "worth"]
+__all__ = ["Token", "candidates", "look", "tokens"]
 
 LONGEST = 9  # words of a span that is no clause
-TOKEN = re.compile(r"[$€£¥]?\d[\d,.]*\d%?|[$€£¥]?\d%?|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]")
+TOKEN = re.compile(
+    r"[$€£¥]?\d+(?:[.,]\d+)*(?:%|[a-zA-Z]{1,3}(?![^\W_])|(?:-[^\W\d_]+)+)?"
+    r"|(?:[^\W\d_]\.){2,}|[A-Z]\.(?=\s[A-Z])|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]|_"
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -33,7 +29,6 @@ PREPOSITIONS = _words(
 AUXILIARIES = _words(
     "is are was were be been being has have had do does did can could will would may might must should"
 )
-LINKS = _words("of the de la le von van der den du del da di al el bin ibn and & 's for")
 MONTHS = _words(
     "january february march april may june july august september october november december jan feb mar apr jun jul "
     "aug sep sept oct nov dec"
@@ -47,9 +42,22 @@ TIMES = _words(
     "year years month months week weeks day days hour hours minute minutes second seconds decade decades century "
     "centuries"
 )
-CUES = _words("because due to by as called named known that for including is are was were")
+UNITS = _words(
+    "km m cm mm mi ft in kg g lb lbs mph kmh miles mile feet foot inches inch metres meters metre meter kilometres"
+    " kilometers tonnes tons pounds acres hectares degrees celsius fahrenheit percent gb mb kb bytes bits watts mw kw"
+    " volts people votes members students barrels gallons litres liters square cubic °c °f °"
+)
+MONEY = _words("dollars euros pounds usd eur gbp yen cents dollar euro")
+CUES = _words(
+    "because due to by as called named known that for including is are was were has have had how where when while"
+    " allowing making causing using if so and than"
+)
+LEADS = _words("over about around nearly almost approximately roughly more less up at under between until before after")
+OWNERS = _words("his her their its our")
 YEAR = re.compile(r"1\d{3}|20\d{2}")
+DECADE = re.compile(r"(?:1\d|20)\d0s")
 DIGIT = re.compile(r"[$€£¥]?\d")
+CLOSING = frozenset(',;:.!?)—–"”')
 
 
 class Token(NamedTuple):
@@ -73,10 +81,15 @@ class Token(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _shape(text: str) -> str:  # noqa: PLR0911 - one rule a line
+def _known(text: str) -> tuple[str, str, str]:
+    """Lower case, stem and shape."""
     low = text.lower()
+    return low, stem(low), _shape(text, low)
+
+
+def _shape(text: str, low: str) -> str:  # noqa: PLR0911 - one rule a line
     if DIGIT.match(text):
-        return "Y" if YEAR.fullmatch(text) else "N"
+        return "Y" if YEAR.fullmatch(text) or DECADE.fullmatch(text) else "N"
     if not text[0].isalnum():
         return "p"
     if low in MONTHS and text[0].isupper():
@@ -92,141 +105,86 @@ def _shape(text: str) -> str:  # noqa: PLR0911 - one rule a line
 
 def tokens(text: str, start: int = 0, end: int | None = None) -> list[Token]:
     """Words and marks of a range, in order; white space is between them."""
-    found = TOKEN.finditer(text, start, len(text) if end is None else end)
-    return [
-        Token(m.group(), m.start(), m.end(), m.group().lower(), stem(m.group().lower()), _shape(m.group()))
-        for m in found
-    ]
-
-
-def candidates(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of words that may answer: runs from a word of meaning to a word of meaning, and clauses."""
-    size = len(words)
-    for i, first in enumerate(words):
-        if first.shape in "sp":
-            continue
-        for j in range(i, min(i + LONGEST, size)):
-            last = words[j]
-            if last.shape == "p" and last.text in ';:.!?()[]"“”':
-                break
-            if last.shape not in "sp":
-                yield i, j + 1
-    for i in range(1, size):
-        if words[i - 1].low in CUES and words[i].shape != "p":
-            for j in range(i + LONGEST, size):
-                if words[j].shape == "p" and words[j].text in ",;:.!?)":
-                    yield i, j
-            if size - i > LONGEST and words[-1].shape != "p":
-                yield i, size
-
-
-def kind_of(words: Sequence[Token], i: int, j: int) -> str:  # noqa: PLR0911 - one rule a line
-    """The look of a span: year, date, time, money, percent, number, name, mixed or plain."""
-    shapes = {w.shape for w in words[i:j]}
-    if words[i].shape in "MY" or "M" in shapes:
-        return "year" if j - i == 1 and words[i].shape == "Y" else "date"
-    if "Y" in shapes:
-        return "date"
-    if "N" in shapes:
-        head = words[i].text
-        lows = {w.low for w in words[i:j]}
-        if head[0] in "$€£¥" or lows & {"dollars", "euros", "pounds"}:
-            return "money"
-        if head.endswith("%") or lows & {"percent", "per", "%"} or (j < len(words) and words[j].text == "%"):
-            return "percent"
-        if lows & TIMES:
-            return "time"
-        return "number" if words[i].shape == "N" else "mixed"
-    if shapes <= {"C", "U", "s", "p"}:
-        return "name"
-    return "mixed" if shapes & {"C", "U"} else "plain"
-
-
-def features(  # noqa: PLR0912 - one feature a line
-    words: Sequence[Token], i: int, j: int, wanted: Asked, question: frozenset[str]
-) -> dict[str, float]:
-    """Name -> value of what speaks for or against words i to j, for a question with these stems."""
-    size, length = len(words), j - i
-    look = kind_of(words, i, j)
-    before = words[i - 1] if i else None
-    behind = words[j] if j < size else None
-    content = [w for w in words[i:j] if w.shape not in "sp"]
-    known = sum(w.stem in question for w in content)
-    near = [k for k, w in enumerate(words) if w.stem in question and w.shape not in "sp" and not i <= k < j]
-    gap = min((i - k if k < i else k - j + 1 for k in near), default=12)
-    kind = wanted.kind
-    found: dict[str, float] = {
-        f"{kind}|{look}": 1.0,
-        f"look|{look}": 1.0,
-        f"length|{min(length, 10)}": 1.0,
-        f"{kind}|long": min(length, 20) / 5,
-        f"left|{_edge(before)}": 1.0,
-        f"right|{_edge(behind)}": 1.0,
-        f"{kind}|left|{_cue(before)}": 1.0,
-        "known": known / max(len(content), 1),
-        "all known": float(known == len(content)),
-        f"gap|{min(gap, 6)}": 1.0,
-        "around": min(sum(1 for k in near if i - 6 <= k < j + 6), 4) / 4,
-        "asked near": min(len({words[k].stem for k in near}), 5) / 5,
-    }
-    if before is not None and before.shape in "CUNYM" and words[i].shape in "CUNYM":
-        found["cut left"] = 1.0
-    if behind is not None and behind.shape in "CUNYM" and words[j - 1].shape in "CUNYM":
-        found["cut right"] = 1.0
-    if behind is not None and words[j - 1].shape == "N" and behind.shape in "w":
-        found[f"{kind}|unit left out"] = 1.0
-    if any(w.shape == "p" and w.text == "," for w in words[i:j]):
-        found["comma inside"] = 1.0
-    if any(w.low in AUXILIARIES for w in words[i:j]):
-        found["verb inside"] = 1.0
-    if any(w.low in ("and", "or") for w in words[i:j]):
-        found["and inside"] = 1.0
-    if any(w.low in PREPOSITIONS for w in words[i:j]):
-        found["preposition inside"] = 1.0
-    if i == 0:
-        found["opens"] = 1.0
-    if j >= size - 1:
-        found["closes"] = 1.0
-    if wanted.focus:
-        if words[j - 1].stem == wanted.focus:
-            found["ends with focus"] = 1.0
-        if behind is not None and behind.stem == wanted.focus:
-            found["before focus"] = 1.0
-        if any(w.stem == wanted.focus for w in words[max(0, i - 4) : i]):
-            found["behind focus"] = 1.0
-    if before is not None and behind is not None and before.text in "\"“'‘(`" and behind.text in "\"”'’)'":
-        found["between marks"] = 1.0
+    found = []
+    for m in TOKEN.finditer(text, start, len(text) if end is None else end):
+        word = m.group()
+        found.append(Token(word, m.start(), m.end(), *_known(word)))
     return found
 
 
-def _edge(token: Token | None) -> str:  # noqa: PLR0911 - one rule a line
-    """What stands beside a span, coarsely."""
-    if token is None:
-        return "end"
-    if token.shape == "p":
-        return token.text if token.text in ",.;:()\"'-" else "mark"
-    if token.low in PREPOSITIONS:
-        return "preposition"
-    if token.low in AUXILIARIES:
-        return "verb"
-    if token.low in ("the", "a", "an"):
-        return "article"
-    if token.low in ("and", "or", "but"):
-        return "and"
-    if token.shape == "s":
-        return "stop"
-    if token.low.endswith(("ed", "ing")):
-        return "ed"
-    return "name" if token.shape in "CU" else "number" if token.shape in "NYM" else "word"
+def candidates(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of words that may answer, each once: runs between words of meaning, clauses, what marks enclose.
+
+    A run may begin with `his` or its like, and with `over` or its like where a number follows.
+    """
+    seen = dict.fromkeys(_runs(words))
+    seen.update(dict.fromkeys(_clauses(words)))
+    yield from seen
 
 
-def _cue(token: Token | None) -> str:
-    """The word before a span where it is a preposition or one like it."""
-    if token is None:
-        return ""
-    return token.low if token.low in PREPOSITIONS or token.low in ("the", "a", "because", "called", "named") else ""
+def _runs(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    size = len(words)
+    for i, first in enumerate(words):
+        if first.shape in "sp":
+            nearby = "".join(w.shape for w in words[i + 1 : i + 4])
+            led = first.low in LEADS and any(s in nearby for s in "NYM")
+            if not led and not (first.low in OWNERS and nearby[:1] not in ("", "s", "p")):
+                continue
+        for j in range(i, min(i + LONGEST, size)):
+            last = words[j]
+            if last.shape == "p" and last.text in ';:.!?[]"“”' and not (last.text == "." and i < j < size - 1):
+                break
+            if last.shape not in "sp" or (last.text == ")" and any(w.text == "(" for w in words[i:j])):
+                yield i, j + 1
 
 
-def worth(found: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Sum of the weighted features."""
-    return sum(weights.get(name, 0.0) * value for name, value in found.items())
+def _clauses(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    size = len(words)
+    for i in range(1, size):
+        if words[i].shape == "p":
+            continue
+        if words[i - 1].low in CUES:
+            ends = [j for j in range(i + 3, min(size, i + 40)) if words[j].text in CLOSING]
+            yield from ((i, j) for j in (*ends[:4], size) if words[j - 1].shape != "p" and i + 3 <= j <= i + 40)
+        elif words[i - 1].text in "\"“'‘`*_(":
+            j = next((j for j in range(i + 1, min(size, i + 16)) if words[j].text in "\"”’'`*_)"), 0)
+            if j:
+                yield i, j
+
+
+def look(words: Sequence[Token], i: int, j: int) -> str:  # noqa: PLR0911, PLR0912 - one rule a line
+    """The look of a span: year, date, range, time, money, percent, unit, number, count, name, mixed or plain."""
+    shapes = [w.shape for w in words[i:j]]
+    head, tail = words[i], words[j - 1]
+    behind = words[j].low if j < len(words) else ""
+    if "M" in shapes or "Y" in shapes:
+        if shapes == ["Y"]:
+            return "year"
+        if shapes.count("Y") > 1:
+            return "range"
+        plain = sum(s in "wCU" for s in shapes)
+        if plain == 0:
+            return "date"
+        return "dated" if plain > 2 or "C" in shapes or "U" in shapes else "date"
+    if "N" in shapes:
+        lows = {w.low for w in words[i:j]}
+        if any(w.text[0] in "$€£¥" for w in words[i:j]) or lows & MONEY:
+            return "money"
+        if tail.text.endswith("%") or lows & {"percent", "%"} or behind in ("%", "percent"):
+            return "percent"
+        first = shapes.index("N")
+        if first > 0 and head.low not in LEADS:
+            return "numbered"
+        if lows & TIMES:
+            return "time"
+        if behind in TIMES and shapes[-1] == "N":
+            return "time cut"
+        if lows & UNITS:
+            return "unit"
+        if shapes[-1] == "N":
+            return "unit cut" if behind in UNITS else "number"
+        return "count" if len(shapes) <= first + 3 else "numbered"
+    capitals = sum(s in "CU" for s in shapes)
+    if capitals and all(s in "CUsp" for s in shapes):
+        return "name" if shapes[0] in "CU" else "mixed"
+    return "mixed" if capitals else "plain"

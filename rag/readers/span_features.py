@@ -1,0 +1,264 @@
+"""What speaks for and against a span of a sentence as the answer to a question.
+
+Features are about shapes, edges and distances, never about single words of answers, so that weights learned
+from a thousand questions carry over to other texts. Most are crossed with the kind of answer asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.lexical import STOP, stem
+from rag.readers.question import WORDS, Asked, asked
+from rag.readers.spans import AUXILIARIES, LEADS, PREPOSITIONS, TIMES, UNITS, Token, look
+
+__all__ = ["Sentence", "Wanted", "features", "prepare", "want", "worth"]
+
+QUOTES = "\"“”'‘’`*_"
+COPULAS = frozenset(("is", "are", "was", "were", "means", "meant", "called", "named", "known", "became"))
+FAR = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A question as the features read it: its rules' reading, and the weight of each stem."""
+
+    asked: Asked
+    stems: Mapping[str, float]
+    plural: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What every span of one sentence shares.
+
+    Args:
+        words: of the sentence.
+        near: positions of words of the question, with their weights, in order.
+        left: what stands before each position, coarse and by word.
+        right: what stands behind each position.
+        places: positions of the focus, of the first and of the last word of the question.
+    """
+
+    words: Sequence[Token]
+    near: tuple[tuple[int, float], ...]
+    left: tuple[tuple[str, str], ...]
+    right: tuple[str, ...]
+    places: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+@lru_cache(maxsize=256)
+def want(question: str) -> Wanted:
+    """Read a question; names and numbers in it weigh more than other words, as they are rarer."""
+    found: dict[str, float] = {}
+    words = WORDS.findall(question)
+    for at, word in enumerate(words):
+        low = word.lower()
+        if low not in STOP and low not in AUXILIARIES:
+            rare = 1.5 if word[0].isdigit() or (at and word[0].isupper()) else 1.0
+            found[stem(low)] = max(found.get(stem(low), 0.0), rare)
+    wanted = asked(question)
+    plural = any(stem(w.lower()) == wanted.focus and w.lower().endswith("s") for w in words)
+    return Wanted(wanted, found, plural)
+
+
+def prepare(words: Sequence[Token], wanted: Wanted) -> Sentence:
+    """Find what all spans of a sentence share, once."""
+    near = tuple((k, wanted.stems[w.stem]) for k, w in enumerate(words) if w.stem in wanted.stems and w.shape != "s")
+    a = wanted.asked
+    places = tuple(
+        tuple(k for k, w in enumerate(words) if w.stem == one) if one else () for one in (a.focus, a.first, a.last)
+    )
+    left = tuple((_edge(words[i - 1]), _cue(words[i - 1])) if i else ("end", "") for i in range(len(words)))
+    right = tuple(_edge(words[j]) if j < len(words) else "end" for j in range(len(words) + 1))
+    return Sentence(words, near, left, right, (places[0], places[1], places[2]))
+
+
+def features(sentence: Sentence, i: int, j: int, wanted: Wanted) -> dict[str, float]:  # noqa: PLR0912, PLR0915
+    """Name -> value for words i to j: one feature a line."""
+    words, kind, focus = sentence.words, wanted.asked.kind, wanted.asked.focus
+    size, length = len(words), j - i
+    first, last = words[i], words[j - 1]
+    before, behind = (words[i - 1] if i else None), (words[j] if j < size else None)
+    seen = look(words, i, j)
+    (edge, cue), end = sentence.left[i], sentence.right[j]
+    found: dict[str, float] = {
+        f"{kind}|{seen}": 1.0,
+        f"look|{seen}": 1.0,
+        f"{kind}|length|{_bucket(length)}": 1.0,
+        f"{seen}|length|{_bucket(length)}": 1.0,
+        f"left|{edge}": 1.0,
+        f"right|{end}": 1.0,
+        f"{kind}|left|{edge}": 1.0,
+        f"{kind}|right|{end}": 1.0,
+        f"{seen}|left|{edge}": 1.0,
+        f"{seen}|right|{end}": 1.0,
+        f"sides|{edge}|{end}": 1.0,
+        f"cue|{cue}": 1.0,
+        f"{kind}|cue|{cue}": 1.0,
+        f"first|{first.shape}": 1.0,
+        f"last|{last.shape}": 1.0,
+    }
+    inside = known = content = 0
+    for w in words[i:j]:
+        if w.shape not in "sp":
+            content += 1
+            known += w.stem in wanted.stems
+        elif w.text == ",":
+            found["comma inside"] = 1.0
+        elif w.low in ("and", "or"):
+            found["and inside"] = 1.0
+            if wanted.plural:
+                found["and inside, plural"] = 1.0
+        elif w.low in AUXILIARIES:
+            found["verb inside"] = 1.0
+        elif w.low in PREPOSITIONS:
+            found["of inside" if w.low == "of" else "preposition inside"] = 1.0
+            inside += 1
+        elif w.text in "()":
+            found["bracket inside"] = 1.0
+        elif w.shape == "s":
+            found["stop inside"] = 1.0
+    found["prepositions"] = min(inside, 3)
+    found["known"] = known / max(content, 1)
+    found[f"known {min(known, 3)}"] = 1.0
+    if known == content:
+        found["all known"] = 1.0
+    if known and first.stem in wanted.stems:
+        found["opens known"] = 1.0
+    if known and last.stem in wanted.stems:
+        found["closes known"] = 1.0
+    _near(found, sentence, i, j, kind)
+    for name, spots in zip(("focus", "first", "last"), sentence.places, strict=True):
+        gap = min((i - k if k < i else k - j + 1 for k in spots if not i <= k < j), default=FAR)
+        side = "left" if any(k < i for k in spots) else "right"
+        if gap < FAR:
+            found[f"{name}|{side}|{_steps(gap)}"] = 1.0
+    if focus:
+        if last.stem == focus:
+            found["ends with focus"] = 1.0
+            found[f"{kind}|ends with focus"] = 1.0
+        elif first.stem == focus:
+            found["begins with focus"] = 1.0
+        if behind is not None and behind.stem == focus:
+            found["before focus"] = 1.0
+        if before is not None and before.stem == focus:
+            found["behind focus"] = 1.0
+    if before is not None:
+        if before.shape in "CUNYM" and first.shape in "CUNYM":
+            found[f"cut left|{before.shape}{first.shape}"] = 1.0
+        if before.text in QUOTES and behind is not None and behind.text in QUOTES:
+            found["quoted"] = 1.0
+            found[f"{kind}|quoted"] = 1.0
+        if before.text == "(" and behind is not None and behind.text == ")":
+            found["bracketed"] = 1.0
+        if before.low == "-" or before.text in "–—":
+            found["dash left"] = 1.0
+        if before.text == "," and behind is not None and behind.text in ",.":
+            found[f"{kind}|apposition"] = 1.0
+        if before.low in LEADS and first.shape == "N":
+            found["lead left out"] = 1.0
+        if before.low in COPULAS:
+            found["behind copula"] = 1.0
+    if behind is not None:
+        if behind.shape in "CUNYM" and last.shape in "CUNYM":
+            found[f"cut right|{last.shape}{behind.shape}"] = 1.0
+        if last.shape == "N" and behind.shape in "wCU":
+            found[f"{kind}|unit left out"] = 1.0
+            if behind.stem in wanted.stems:
+                found["unit in question"] = 1.0
+            if behind.low in TIMES or behind.low in UNITS:
+                found["real unit left out"] = 1.0
+        if last.shape == "w" and behind.shape == "w":
+            found["cut word"] = 1.0
+        if behind.low == "of":
+            found["of behind"] = 1.0
+        if behind.low in COPULAS:
+            found[f"{kind}|before copula"] = 1.0
+    if i == 0:
+        found["opens"] = 1.0
+    return found
+
+
+def worth(found: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Sum of the weighted features."""
+    get = weights.get
+    return sum(get(name, 0.0) * value for name, value in found.items())
+
+
+def _near(found: dict[str, float], sentence: Sentence, i: int, j: int, kind: str) -> None:
+    """How close the words of the question stand, by side."""
+    left = right = FAR
+    pull = 0.0
+    sides = 0
+    for k, weight in sentence.near:
+        if k < i:
+            left = i - k
+            pull += weight / (1 + left)
+            sides |= 1
+        elif k >= j:
+            gap = k - j + 1
+            right = min(right, gap)
+            pull += weight / (1 + gap)
+            sides |= 2
+    found[f"left gap|{_steps(left)}"] = 1.0
+    found[f"right gap|{_steps(right)}"] = 1.0
+    found[f"{kind}|gap|{_steps(min(left, right))}"] = 1.0
+    found["pull"] = pull
+    found[f"{kind}|pull"] = pull
+    found[f"words|{('none', 'left', 'right', 'both')[sides]}"] = 1.0
+    found[f"{kind}|words|{('none', 'left', 'right', 'both')[sides]}"] = 1.0
+
+
+def _bucket(length: int) -> str:
+    return (
+        str(length)
+        if length < 5
+        else "5-6"
+        if length < 7
+        else "7-9"
+        if length < 10
+        else "10-15"
+        if length < 16
+        else "long"
+    )
+
+
+def _steps(gap: int) -> str:
+    return str(gap) if gap < 4 else "4-5" if gap < 6 else "6-8" if gap < 9 else "9-11" if gap < FAR else "far"
+
+
+@lru_cache(maxsize=1 << 14)
+def _class(low: str, text: str, shape: str) -> str:  # noqa: PLR0911 - one rule a line
+    if shape == "p":
+        return text if text in ",.;:()\"'-%" else "quote" if text in QUOTES else "mark"
+    if low in PREPOSITIONS:
+        return "preposition"
+    if low in AUXILIARIES:
+        return "verb"
+    if low in ("the", "a", "an"):
+        return "article"
+    if low in ("and", "or", "but"):
+        return "and"
+    if low in ("his", "her", "their", "its", "our", "my", "your"):
+        return "owner"
+    if low in ("that", "which", "who", "whom", "whose", "where", "when", "while"):
+        return "which"
+    if shape == "s":
+        return "stop"
+    if low.endswith(("ed", "ing")):
+        return "ed"
+    return "name" if shape in "CU" else "number" if shape in "NYM" else "word"
+
+
+def _edge(token: Token) -> str:
+    """What stands beside a span, coarsely."""
+    return _class(token.low, token.text, token.shape)
+
+
+def _cue(token: Token) -> str:
+    """The word before a span where it is a preposition or one like it."""
+    listed = token.low in PREPOSITIONS or token.low in COPULAS or token.low in ("the", "a", "because", "that", "how")
+    return token.low if listed else "'s" if token.low in ("s", "'s") else ""
