@@ -38,7 +38,7 @@ __all__ = ["ROWS", "Row", "Vectors", "measure", "pieces"]
 SEPARATORS = ("\n\n", "\n", ".", "?", "!", " ", "")  # the report's, not the library's
 K = 5
 Range = tuple[int, int]
-Tell = Callable[[int, int, str], None]
+Tell = Callable[[int, int, str], object]
 
 
 @dataclass(frozen=True)
