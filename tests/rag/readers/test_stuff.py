@@ -112,6 +112,13 @@ def test_marks_in_prose_become_the_sentences_they_point_at() -> None:
     assert found.notes["readers/stuff"]["dropped"] == 1
 
 
+def test_plain_prose_is_cited_by_the_sentences_that_share_most_with_it() -> None:
+    found, _ = ask("The tenant is Ann Miller. It was built in 1901.", form="plain")
+    assert [c.quote for c in found.citations] == ["The tenant is Ann Miller.", "It was built in 1901."]
+    found, _ = ask("He was a famous painter of Chicago.", form="plain")
+    assert (found.status, found.notes["readers/stuff"]["abstained"]) == ("abstained", "unsupported")
+
+
 def test_hits_over_the_budget_are_left_out_with_a_reason() -> None:
     llm = Says([said("Ann Miller", (1, "The tenant is Ann Miller."))])
     found = Stuff(llm=llm, budget=25)(hits())
@@ -126,6 +133,15 @@ def test_hits_over_the_budget_are_left_out_with_a_reason() -> None:
 def test_no_evidence_and_no_question_make_no_call() -> None:
     assert Stuff(llm=Says([]))(Hits(Query("q", "Who?"))).notes["readers/stuff"]["abstained"] == "no evidence"
     assert Stuff(llm=Says([]))(hits(" ")).notes["readers/stuff"]["abstained"] == "no question"
+
+
+def test_evidence_below_the_threshold_makes_no_call() -> None:
+    found, llm = ask(threshold=1.5)
+    assert (found.status, found.notes["readers/stuff"]["abstained"], llm.asked) == (
+        "abstained",
+        "best hit 1.000 < 1.5",
+        [],
+    )
 
 
 def test_a_document_cannot_close_its_fence_or_fill_a_hole() -> None:
