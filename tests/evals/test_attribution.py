@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from conftest import First, Lines, Words
+from small_stages import First, Lines, Words
 
 from compressors.extract import Extract
 from evals import run as runs

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import First, Lines, Words
+from small_stages import First, Lines, Words
 
 from evals import run as runs
 from evals.compare import changes, compare, compare_folders

@@ -18,7 +18,7 @@ METRICS = "R@1,EM,Abstain,SpanR@4tok,SpanR@16tok,SpanR@64tok,SpanP@16tok,Context
 
 @pytest.fixture(scope="module")
 def finished(folder, tmp_path_factory):
-    from conftest import First, Lines, Words
+    from small_stages import First, Lines, Words
 
     from evals.datasets import load
     from rag.pipeline import Pipeline
@@ -49,7 +49,7 @@ def test_every_picture_is_also_data(finished):
     assert data["waterfall"]["counts"] == {"answered": 39, "failed": 1}
     assert [p["budget"] for p in data["curves"][0]["points"]] == [4, 16, 64]
     assert data["curves"][0]["points"][2]["value"] == pytest.approx(39 / 40)
-    assert {s["name"] for s in data["stages"]} == {"conftest:Words", "conftest:First"}
+    assert {s["name"] for s in data["stages"]} == {"small_stages:Words", "small_stages:First"}
     assert {row["type"] for row in data["types"]} == {"even", "odd"}
     assert len(data["questions"]) == 40
     assert "PoisonF1: the dataset has no poison.tsv" in tree.body.text()

@@ -258,7 +258,7 @@ def test_a_run_of_nothing_scores_nothing(data):
 KILLED = """
 import sys
 sys.path[:0] = {path!r}
-from conftest import Lines, Words, First
+from small_stages import Lines, Words, First
 from evals import run as runs
 from evals.datasets import load
 from rag.pipeline import Pipeline

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import First, Lines, Words
+from small_stages import First, Lines, Words
 
 from evals import run as runs
 from evals.runfolder import lines
