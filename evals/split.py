@@ -1,138 +1,142 @@
-"""Part a dataset in two so that no document is on both sides."""
+"""Cut a dataset in two by document, so that nothing learnt on one side is known on the other."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from evals.datasets import Dataset, Item
-from evals.lines import objects
-from rag.errors import ConfigError, DataError
+from evals.datasets import Dataset, Item, load, qrels_file
+from evals.lines import objects, rows, word
+from rag.errors import DataError
 
-__all__ = ["Parted", "part"]
-
-
-class Parted(NamedTuple):
-    """Documents and questions on each side."""
-
-    here: tuple[int, int]
-    apart: tuple[int, int]
+__all__ = ["sides", "split"]
 
 
-def part(data: Dataset, out: str | Path, *, share: float = 0.5, seed: int = 0) -> Parted:
-    """Write `out/dev` and `out/held_out`, each a dataset folder.
+def sides(data: Dataset, share: float = 0.5, seed: int = 0) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
+    """On which side each document and each question goes; True is the first.
 
-    Documents that share a question (by judgement, span, planted passage or scope) stay together, as do
-    the questions about them; whole groups are drawn by a seeded hash of their first document's id, so the
-    parts do not depend on the order of the file. A question with no document goes by its own id.
+    Documents that one question needs (judged above 0, with evidence, in its scope, planted) stay together, and every
+    question goes with its documents. Groups are taken in an order drawn by the seed, each to the side that
+    is further behind its share of questions (groups without a question: of documents).
 
     Args:
-        data: what to part.
-        out: where to write; neither side may be there already.
-        share: of the groups that go to `held_out`.
-        seed: of the draw.
+        data: the dataset.
+        share: of the first side, in (0, 1).
+        seed: another seed, another order; no other state is read.
 
     Raises:
-        ConfigError: share is not between 0 and 1.
-        DataError: a side is there already, or would be empty.
+        DataError: the documents cannot be parted: questions join them all.
     """
     if not 0 < share < 1:
-        raise ConfigError(f"split: share must be above 0 and below 1, got {share}.")
-    out = Path(out)
-    sides = {False: out / "dev", True: out / "held_out"}
-    for folder in sides.values():
-        if folder.exists():
-            raise DataError(f"{folder}: is there already. Choose another --out.")
-    group = _groups(data)
+        raise DataError(f"share: must be between 0 and 1, got {share}. Use 0.5 for halves.")
+    root = {doc: doc for doc in data.places}
 
-    def away(key: str) -> bool:
-        return int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:8], "big") < share * 2**64
-
-    docs = {doc: away(group[doc]) for doc in data.places}
-    asked = {}
-    for item in data.items:
-        about = _about(item, data)
-        asked[item.id] = docs[about[0]] if about else away(f"question\0{item.id}")
-    counts = {}
-    for side, folder in sides.items():
-        counts[side] = (sum(v == side for v in docs.values()), sum(v == side for v in asked.values()))
-        if 0 in counts[side]:
-            raise DataError(
-                f"split: {folder.name} would hold {counts[side][0]} documents and {counts[side][1]} questions:"
-                f" the documents hang together too closely. Choose another share or seed."
-            )
-    for side, folder in sides.items():
-        folder.mkdir(parents=True)
-        _copy(data, folder, lambda doc, side=side: docs.get(doc) == side, lambda q, side=side: asked.get(q) == side)  # type: ignore[misc]
-    return Parted(counts[False], counts[True])
-
-
-def _about(item: Item, data: Dataset) -> list[str]:
-    """The documents a question hangs on."""
-    named = [*item.qrels, *(span.doc for span in item.spans), *item.poison, *(item.scope or ())]
-    return [doc for doc in dict.fromkeys(named) if doc in data.places]
-
-
-def _groups(data: Dataset) -> dict[str, str]:
-    """Document -> smallest id of the documents it hangs together with."""
-    parent = {doc: doc for doc in data.places}
-
-    def root(doc: str) -> str:
-        while parent[doc] != doc:
-            parent[doc] = parent[parent[doc]]
-            doc = parent[doc]
+    def find(doc: str) -> str:
+        while root[doc] != doc:
+            root[doc] = root[root[doc]]
+            doc = root[doc]
         return doc
 
-    for item in data.items:
-        first, *rest = _about(item, data) or [""]
-        for other in rest:
-            a, b = sorted((root(first), root(other)))
-            parent[b] = a
-    return {doc: root(doc) for doc in parent}
+    needs = {item.id: [doc for doc in _needed(item) if doc in root] for item in data.items}
+    for docs in needs.values():
+        for other in docs[1:]:
+            root[find(other)] = find(docs[0])
+    asked: dict[str, int] = {}
+    members: dict[str, int] = {}
+    for doc in root:
+        members[find(doc)] = members.get(find(doc), 0) + 1
+    for docs in needs.values():
+        if docs:
+            asked[find(docs[0])] = asked.get(find(docs[0]), 0) + 1
+    where: dict[str, bool] = {}
+    for weigh in (asked, {group: size for group, size in members.items() if group not in asked}):
+        first = total = 0
+        for group in sorted(weigh, key=lambda name: (_draw(seed, name), name)):
+            total += weigh[group]
+            where[group] = (first + weigh[group] / 2) <= share * total
+            first += weigh[group] if where[group] else 0
+    if len(set(where.values())) < 2:
+        raise DataError(f"{data.folder}: cannot be split: its questions join the documents into {len(where)} group(s).")
+    documents = {doc: where[find(doc)] for doc in root}
+    free = {
+        item: int(_draw(seed, f"question {item}")[:8], 16) / 16**8 < share for item, docs in needs.items() if not docs
+    }
+    return documents, {item: documents[docs[0]] if docs else free[item] for item, docs in needs.items()}
 
 
-def _copy(data: Dataset, folder: Path, doc: Callable[[str], bool], question: Callable[[str], bool]) -> None:
-    items = [item for item in data.items if question(item.id)]
-    with (folder / "corpus.jsonl").open("wb") as out, data.corpus.open("rb") as source:
-        for place, (_, offset, size) in data.places.items():
-            if doc(place):
+def split(
+    folder: str | Path, out: tuple[str | Path, str | Path], *, share: float = 0.5, seed: int = 0
+) -> tuple[int, int]:
+    """Write the two sides as dataset folders; lines are copied as they are.
+
+    Returns:
+        Questions on each side.
+
+    Raises:
+        DataError: the dataset is not sound, a folder is in use, or it cannot be parted.
+    """
+    data = load(folder)
+    if data.problems:
+        raise DataError(f"{data.folder}: {len(data.problems)} things are wrong. See `rag data check {data.folder}`.")
+    targets = tuple(Path(one) for one in out)
+    for target in targets:
+        if target.exists():
+            raise DataError(f"{target}: is there already. Name a folder that does not exist yet.")
+    documents, questions = sides(data, share, seed)
+    made: list[Path] = []
+    try:
+        for target, side in zip(targets, (True, False), strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.append(Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)))
+            _write(
+                data,
+                made[-1],
+                {d for d, s in documents.items() if s is side},
+                {q for q, s in questions.items() if s is side},
+            )
+        for scratch, target in zip(made, targets, strict=True):
+            scratch.chmod(0o755)
+            scratch.rename(target)
+    except BaseException:
+        for scratch in made:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    first = sum(questions.values())
+    return first, len(questions) - first
+
+
+def _needed(item: Item) -> Iterable[str]:
+    judged = (doc for doc, grade in item.qrels.items() if grade > 0)
+    return dict.fromkeys((*judged, *(span.doc for span in item.spans), *(item.scope or ()), *item.poison))
+
+
+def _draw(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _write(data: Dataset, folder: Path, documents: set[str], questions: set[str]) -> None:
+    with data.corpus.open("rb") as source, (folder / "corpus.jsonl").open("wb") as out:
+        for doc, (_, offset, size) in data.places.items():
+            if doc in documents:
                 source.seek(offset)
                 out.write(source.read(size).rstrip(b"\r\n") + b"\n")
-    seen: set[str] = set()
-    rows = []
-    for line in objects(data.folder / "queries.jsonl"):
-        query = str(line.value.get("_id", line.value.get("id")))
-        if question(query) and query not in seen:
-            seen.add(query)
-            rows.append(line.value)
-    _lines(folder / "queries.jsonl", rows)
-    if "qrels" in data.has:
-        pairs = [f"{i.id}\t{d}\t{g}" for i in items for d, g in i.qrels.items()]
-        (folder / "qrels.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *pairs]) + "\n", encoding="utf-8")
-    if "spans" in data.has:
-        _lines(
-            folder / "spans.jsonl",
-            (
-                {
-                    "query_id": i.id,
-                    "doc_id": s.doc,
-                    "start": s.start,
-                    "end": s.end,
-                    "text": data.text(s.doc)[s.start : s.end],
-                }
-                for i in items
-                for s in i.spans
-            ),
-        )
-    if "poison" in data.has:
-        pairs = [f"{i.id}\t{d}" for i in items for d in i.poison]
-        (folder / "poison.tsv").write_text("\n".join(["query-id\tcorpus-id", *pairs]) + "\n", encoding="utf-8")
-
-
-def _lines(path: Path, rows: Iterable[object]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as out:
-        for row in rows:
-            out.write(json.dumps(row, ensure_ascii=True) + "\n")
+    for name, keys in (("queries.jsonl", ("_id", "id")), ("spans.jsonl", ("query_id", "query"))):
+        path = data.folder / name
+        if path.is_file():
+            with path.open("rb") as source, (folder / name).open("wb") as out:
+                for line in objects(path):
+                    if word(path, line.number, line.value, *keys) in questions:
+                        source.seek(line.offset)
+                        out.write(source.read(line.size).rstrip(b"\r\n") + b"\n")
+    judged: Path | None = qrels_file(data.folder)
+    for file, name in ((judged, "qrels.tsv"), (data.folder / "poison.tsv", "poison.tsv")):
+        if file is not None and file.is_file():
+            lines = ["query-id\tcorpus-id\tscore" if name == "qrels.tsv" else "query-id\tcorpus-id"]
+            for row in rows(file):
+                cells = [row.cells[0], *row.cells[2:]] if len(row.cells) == 4 else row.cells
+                if cells[0] in questions and cells[1] in documents:
+                    lines.append("\t".join(cells))
+            (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
