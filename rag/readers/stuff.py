@@ -84,7 +84,7 @@ class Stuff:
 
     Returns:
         `answered` with citations, or `abstained`; `notes` says how the answer was read and what was dropped; `usage`
-        holds calls, tokens and seconds.
+        holds calls, tokens and cost (time is the trace's).
 
     Raises:
         ModelError: the model failed; its own kinds tell whether to try again.
@@ -114,7 +114,7 @@ class Stuff:
             return self._abstain(hits, f"best hit {best:.3f} < {self.threshold:g}", {}, {})
         with spending() as book:
             said, way = self._ask(hits)
-        usage = book.usage()
+        usage = {name: amount for name, amount in book.usage().items() if name != "seconds"}  # the same each time
         if NONE.fullmatch(said.answer):
             return self._abstain(hits, "unanswerable" if way != "fallback" else "unreadable", {"read": way}, usage)
         cited, facts = self._check(hits, said)
