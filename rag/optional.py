@@ -12,8 +12,11 @@ __all__ = ["available", "require"]
 
 
 def available(module: str) -> bool:
-    """Whether a top-level module can be found; nothing is imported."""
-    return find_spec(module) is not None
+    """Whether a module can be found; of a dotted name only the packages above it are imported."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def require(module: str, *, extra: str, by: str) -> Any:
@@ -28,6 +31,6 @@ def require(module: str, *, extra: str, by: str) -> Any:
         MissingExtra: the module's package is not installed. A failure inside an installed
             module passes through unchanged.
     """
-    if not available(module.partition(".")[0]):
+    if not available(module):
         raise MissingExtra(f"{by} needs {module!r}, which is not installed. Run: pip install 'ragtree[{extra}]'")
     return importlib.import_module(module)
