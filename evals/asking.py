@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evals import score
 from evals.datasets import Item
-from evals.observe import Observer
+from evals.observe import Observer, Subject
 from rag.errors import ConfigError, MissingExtra, MissingWeights, OverBudget, RagError, StageError, StoreError
 from rag.index import Index
 from rag.models.tokens import counter
@@ -38,14 +38,28 @@ def tokenizer_of(pipeline: Pipeline) -> Callable[[], Tokenizer]:
 
 
 def answer_all(
-    index: Index, items: Iterable[Item], *, sizes: tuple[int, ...] = (), read: bool = True, mapper: Mapper
+    index: Index,
+    items: Iterable[Item],
+    *,
+    sizes: tuple[int, ...] = (),
+    read: bool = True,
+    mapper: Mapper,
+    subject: Subject | None = None,
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Record and trace line of every question, in order; a failed question is a record that says so.
+
+    Args:
+        index: what is asked.
+        items: the questions.
+        sizes: budgets to run.
+        read: whether the reader runs.
+        mapper: spreads the questions.
+        subject: asked in place of the index's own pipeline, such as one with a cache.
 
     Raises:
         RagError: what would fail on every question: a missing extra, missing weights, a spent budget.
     """
-    observe = Observer(index.bound, index.store.corpus, tokenizer_of(index.pipeline), sizes, read)
+    observe = Observer(subject or index.bound, index.store.corpus, tokenizer_of(index.pipeline), sizes, read)
 
     yield from mapper(partial(ask, observe), items)
 

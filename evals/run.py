@@ -5,26 +5,34 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evals import runfolder, score
 from evals.asking import Mapper, answer_all
+from evals.cache import Reuse, StageCache, ground
 from evals.datasets import Dataset
 from evals.metrics.names import Metric, budgets, default, parse_all
 from rag import config, pool
-from rag.errors import (
-    DataError,
-)
+from rag.errors import DataError
 from rag.index import Index
 from rag.pipeline import Pipeline
 
 __all__ = ["Mapper", "Progress", "Run", "answer_all", "evaluate", "open_run", "run"]
 
 Progress = Callable[[int, int, str], None]
-FILES = ("perquery.jsonl", "trace.jsonl", "run.trec", "metrics.json", "failures.jsonl", "report.html", "manifest.json")
+FILES = (
+    "perquery.jsonl",
+    "trace.jsonl",
+    "run.trec",
+    "metrics.json",
+    "failures.jsonl",
+    "report.html",
+    "manifest.json",
+    "cache.json",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,7 @@ class Run:
         items: questions that were run.
         failed: ids of questions that failed.
         skipped: questions that were already done.
+        reuse: by stage, what came from the cache and why the rest did not; empty without a cache.
     """
 
     folder: Path | None
@@ -44,6 +53,7 @@ class Run:
     items: int
     failed: tuple[str, ...]
     skipped: int = 0
+    reuse: tuple[Reuse, ...] = ()
 
 
 def run(
@@ -61,6 +71,7 @@ def run(
     index: Index | None = None,
     progress: Progress | None = None,
     mapper: Mapper | None = None,
+    cache: str | Path | None = None,
 ) -> Run:
     """Answer every question of a dataset, keep each as it is done, and score them all.
 
@@ -78,6 +89,7 @@ def run(
         index: an index that is there already; must have been built by this pipeline from this data.
         progress: called with (done, total, label).
         mapper: spreads the questions instead of threads.
+        cache: folder where what stages gave is kept for other runs, and the index with it; None keeps nothing.
 
     Raises:
         DataError: the folder holds a run of another config, data or version, or is being written.
@@ -97,16 +109,25 @@ def run(
         done = runfolder.finished(folder, retry=retry)
         skip = set(done)
         todo = [item for item in items if item.id not in skip]
+        reuse: tuple[Reuse, ...] = ()
         if todo:
-            ready = index or pipeline.index([data.corpus], folder / "index", workers=workers, progress=progress)
+            facts = {} if cache is None else ground(pipeline, data, new["code"], new["versions"])
+            kept = None if cache is None else StageCache(Path(cache))
+            where = folder / "index" if kept is None else kept.index_folder(facts)
+            ready = index or pipeline.index([data.corpus], where, workers=workers, progress=progress)
+            subject = None if kept is None else kept.over(ready, facts)
             spread = mapper or partial(pool.ordered, workers=workers)
-            _append(
-                folder, answer_all(ready, todo, sizes=sizes, read=read, mapper=spread), len(done), len(items), progress
-            )
+            results = answer_all(ready, todo, sizes=sizes, read=read, mapper=spread, subject=subject)
+            _append(folder, results, len(done), len(items), progress)
+            if kept is not None and subject is not None:
+                reuse = subject.reuse()
+                runfolder.write_json(folder / "cache.json", {"folder": str(cache), "stages": [r.json() for r in reuse]})
+                kept.close()
             if retry:
                 _sort(folder, data)
         wanted = {item.id for item in items}
-        return _finish(folder, data, chosen, wanted=wanted, skipped=len(items) - len(todo), seed=seed)
+        done_ = _finish(folder, data, chosen, wanted=wanted, skipped=len(items) - len(todo), seed=seed)
+        return replace(done_, reuse=reuse)
 
 
 def _take(folder: Path, new: dict[str, Any], *, fresh: bool) -> None:

@@ -19,9 +19,9 @@ from rag.errors import RagError, StageError
 from rag.pipeline import Pipeline
 from rag.registry import name_of
 from rag.stage import fields_of
-from rag.types import Query
+from rag.types import Hits, Query
 
-__all__ = ["Memo", "Shared", "interned", "prefixes"]
+__all__ = ["Memo", "Shared", "attempt", "interned", "prefixes", "replay"]
 
 
 def prefixes(index: str, pipeline: Pipeline) -> tuple[str, ...]:
@@ -108,23 +108,36 @@ class Shared:
         kept = self.memo.values.get(key)
         if kept is None:
             self.memo.calls += 1
-            place, name = f"stages[{i}]", self._names[i]
-            with trace.record() as spans, trace.span(name, place):
-                try:
-                    given: Any = self.stages[i](value)
-                except Exception as error:
-                    reason = str(error) if isinstance(error, RagError) else f"{type(error).__name__}: {error}"
-                    given = error if isinstance(error, StageError) else StageError(name, place, query.id, reason)
-                    given.__cause__ = given.__cause__ or error if given is not error else given.__cause__
-            kept = (given, list(spans))
+            kept = attempt(self.stages[i], f"stages[{i}]", self._names[i], value, query)
             self.memo.values[key] = kept
         else:
             self.memo.saved += 1
-        given, spans_ = kept
-        recorder = trace.current()
-        if recorder is not None:
-            base = len(recorder)
-            recorder += [replace(s, parent=s.parent + base if s.parent >= 0 else -1) for s in spans_]
-        if isinstance(given, StageError):
-            raise given
-        return given
+        return replay(*kept)
+
+
+def attempt(stage: Any, place: str, name: str, value: Any, query: Query) -> tuple[Any, list[trace.TraceSpan]]:
+    """Run a stage apart: what it gave, or the error it failed with, and its part of the trace."""
+    with trace.record() as spans, trace.span(name, place) as opened:
+        opened.facts["items_in"] = len(value) if isinstance(value, Hits) else 1
+        try:
+            given: Any = stage(value)
+        except Exception as error:
+            reason = str(error) if isinstance(error, RagError) else f"{type(error).__name__}: {error}"
+            given = error if isinstance(error, StageError) else StageError(name, place, query.id, reason)
+            given.__cause__ = given.__cause__ or error if given is not error else given.__cause__
+        else:
+            opened.facts["items_out"] = len(given) if isinstance(given, Hits) else 1
+            if isinstance(given, Hits) and given.tokens is not None:
+                opened.facts["tokens_out"] = given.tokens
+    return given, list(spans)
+
+
+def replay(given: Any, spans: list[trace.TraceSpan]) -> Any:
+    """What a stage gave before, with its part of the trace in the open recording; its error is raised again."""
+    recorder = trace.current()
+    if recorder is not None:
+        base = len(recorder)
+        recorder += [replace(s, parent=s.parent + base if s.parent >= 0 else -1) for s in spans]
+    if isinstance(given, StageError):
+        raise given
+    return given

@@ -21,6 +21,10 @@ def command(
     seed: Seed = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw away what the folder holds")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="say what it would take; run nothing")] = False,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="keeps stages for other runs; default beside --out")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="neither read nor keep stages of other runs")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="run failed questions again")] = False,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
@@ -52,7 +56,11 @@ def command(
             fresh=fresh,
             retry=retry,
             progress=bar,
+            cache=None if no_cache else cache or out.parent / ".stages",
         )
+    for stage in done.reuse:
+        why = f", ran {stage.ran}: {stage.why}" if stage.ran else ""
+        say(f"rag: {stage.place} ({stage.name}): reused {stage.reused}{why}", quiet=quiet)
     say(f"rag: {done.items} questions, {done.skipped} of them done before; in {out}", quiet=quiet)
     report(done.metrics, done.failed, json=json, quiet=quiet, where=f"; listed in {out / 'failures.jsonl'}")
 
