@@ -18,6 +18,7 @@ from rag.cli import (
     check,
     chunk,
     compare,
+    data,
     demo,
     doctor,
     eval,  # noqa: A004 - the verb's name
@@ -47,6 +48,7 @@ for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, 
 app.add_typer(show.app, name="show")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
+app.add_typer(data.app, name="data")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""Questions with verbatim evidence, made from a user's own documents."""
