@@ -40,6 +40,7 @@ class Pair:
         found: difference, interval, p and detectable difference.
         p: corrected over all pairs and metrics.
         failed: questions that failed in either.
+        same: whether no question has another score.
     """
 
     metric: str
@@ -48,6 +49,7 @@ class Pair:
     found: stats.Paired
     p: float
     failed: int
+    same: bool = False
 
     def winner(self, alpha: float, better: str) -> str | None:
         """The better run where the difference is significant."""
@@ -90,8 +92,14 @@ class Comparison:
             found[metric] = best[0] if best else None
         return found
 
+    @property
+    def identical(self) -> bool:
+        """Whether every question has the same score in all runs, wall time aside."""
+        judged = [pair for pair in self.pairs if pair.metric != "Seconds"]
+        return bool(judged) and all(pair.same for pair in judged)
+
     def verdict(self) -> str:
-        """One line: who wins by which metric, or "no winner" and what these questions could have shown."""
+        """One line: who wins by which metric, or what these questions could have shown, or that nothing differs."""
         won = {metric: run for metric, run in self.winners().items() if run is not None}
         names = list(dict.fromkeys(won.values()))
         if len(names) == 1:
@@ -99,6 +107,8 @@ class Comparison:
         if names:
             split = "; ".join(f"{name} by {', '.join(m for m, r in won.items() if r == name)}" for name in names)
             return f"no winner: {split}"
+        if self.identical:
+            return "identical results: no question has another score"
         reach = [f"{p.metric} {p.found.detectable:.3f}" for p in self.pairs[:4] if math.isfinite(p.found.detectable)]
         return f"no winner; these questions show differences from about {', '.join(reach) or 'nothing'}"
 
@@ -115,6 +125,7 @@ class Comparison:
                 },
                 "p_corrected": p.p,
                 "failed": p.failed,
+                "same": p.same,
                 "winner": p.winner(self.alpha, self.better[p.metric]),
             }
             for p in self.pairs
@@ -157,16 +168,17 @@ def compare(
             )
     off = {m.name: reason for m in first.metrics if (reason := _apart(m, tables))}
     family = [(m, a, b) for m in first.metrics if m.name not in off for a, b in itertools.combinations(names, 2)]
-    raw: list[tuple[str, str, str, stats.Paired, int]] = []
+    raw: list[tuple[str, str, str, stats.Paired, int, bool]] = []
     for metric, a, b in family:
         one, other = _column(tables[a], metric.name), _column(tables[b], metric.name)
         before, after = list(one.values()), [other[q] for q in one]
         found = stats.paired(before, after, resamples=resamples, seed=seed, alpha=alpha)
         # What the corrected test can find: its first step asks for alpha / size of the family.
         reach = stats.minimum_detectable(np.subtract(after, before), alpha=alpha / len(family))
-        raw.append((metric.name, a, b, found._replace(detectable=reach), _failed(tables[a], tables[b], metric.name)))
+        failed = _failed(tables[a], tables[b], metric.name)
+        raw.append((metric.name, a, b, found._replace(detectable=reach), failed, before == after))
     adjusted = stats.holm({i: row[3].p for i, row in enumerate(raw)})
-    pairs = tuple(Pair(m, a, b, found, adjusted[i], failed) for i, (m, a, b, found, failed) in enumerate(raw))
+    pairs = tuple(Pair(*row[:4], adjusted[i], *row[4:]) for i, row in enumerate(raw))
     values = {
         name: {m.name: float(np.mean(table.of(m.name)[1])) for m in first.metrics if m.name not in off}
         for name, table in tables.items()

@@ -43,7 +43,8 @@ class Paired(NamedTuple):
         high: upper end.
         p: two-sided, from the permutation test; not corrected.
         n: questions.
-        detectable: smallest true difference this many questions would find (see `minimum_detectable`).
+        detectable: smallest true difference this many questions would find (see `minimum_detectable`); infinite
+            where that is unknown.
     """
 
     delta: float
@@ -124,10 +125,11 @@ def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: i
 def minimum_detectable(differences: ArrayLike, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """The smallest true mean difference that this many questions find with the given power.
 
-    Normal approximation, two-sided: (z(1 - alpha/2) + z(power)) * sd / sqrt(n). Infinite below two questions.
+    Normal approximation, two-sided: (z(1 - alpha/2) + z(power)) * sd / sqrt(n). Infinite below two questions, and
+    where no difference varies: then nothing is known about how far two systems differ by chance.
     """
     values = np.asarray(differences, dtype=np.float64)
-    if len(values) < 2:
+    if len(values) < 2 or np.ptp(values) == 0.0:
         return math.inf
     normal = NormalDist()
     reach = normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)

@@ -36,7 +36,17 @@ def command(
         reach = "-" if row["detectable"] is None else f"{row['detectable']:.3f}"
         difference = f"{row['delta']:+.3f}"
         tests = (f"{row['p']:.4f}", f"{row['p_corrected']:.4f}")
-        rows.append((row["metric"], pair, difference, between, *tests, reach, row["winner"] or "no winner"))
+        rows.append(
+            (
+                row["metric"],
+                pair,
+                difference,
+                between,
+                *tests,
+                reach,
+                row["winner"] or ("identical" if row["same"] else "no winner"),
+            )
+        )
     print(aligned(rows))
     for metric, reason in shown["off"].items():
         print(f"{metric}: not compared: {reason}")

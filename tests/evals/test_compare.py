@@ -109,3 +109,30 @@ def test_runs_over_other_data_are_refused(data, tmp_path):
         compare_folders([tmp_path / "a", tmp_path / "b"])
     with pytest.raises(DataError, match="is not the folder of a run"):
         compare_folders([tmp_path / "a", tmp_path / "nowhere"])
+
+
+def test_identical_results_are_called_that_and_promise_nothing():
+    rng = np.random.default_rng(3)
+    a = rng.random((40, 2))
+    result = compare({"a": table(a), "b": table(a)}, resamples=50)
+    assert result.verdict() == "identical results: no question has another score"
+    assert [row["detectable"] for row in result.json()["pairs"]] == [None, None]
+    other = a.copy()
+    other[0, 1] += 0.1
+    partly = compare({"a": table(a), "b": table(other)}, resamples=50)
+    assert partly.verdict().startswith("no winner; these questions show differences from about R@5 0.0")
+    assert [row["same"] for row in partly.json()["pairs"]] == [True, False]
+
+
+def test_the_table_of_two_equal_runs_shows_no_detectable_difference(data, tmp_path):
+    from typer.testing import CliRunner
+
+    from rag.cli import app
+
+    pipe = Pipeline(chunker=Lines(), stages=(Words(), First()))
+    for name in ("a", "b"):
+        runs.run(pipe, data, tmp_path / name, metrics="EM,R@1,Seconds", limit=9)
+    shown = CliRunner().invoke(app, ["compare", str(tmp_path / "a"), str(tmp_path / "b")]).stdout
+    rows = {line.split()[0]: line.split() for line in shown.splitlines() if line.startswith(("EM", "R@1"))}
+    assert {name: row[-2:] for name, row in rows.items()} == {"EM": ["-", "identical"], "R@1": ["-", "identical"]}
+    assert shown.splitlines()[-1] == "identical results: no question has another score"
