@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -84,6 +85,7 @@ _NAMES = {"haystack": "haystack", "langchain_core": "langchain", "workflows": "l
 
 
 def _haystack() -> Callable[[], object]:
+    os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # its pipelines report home
     from haystack import Pipeline as Haystack
     from haystack import component
 
