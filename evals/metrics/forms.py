@@ -12,13 +12,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from evals.datasets import Item
-from evals.metrics import answers, citations, poison, ranking, spans
+from evals.metrics import answers, citations, packing, poison, ranking, spans, variety
 from evals.ranges import by_document
 from rag.errors import DataError
+from rag.sentences import sentence_spans
 
 __all__ = ["METRICS", "Case", "Form", "Metric", "Record"]
 
 Record = Mapping[str, Any]
+
+
+COSTS = frozenset({"Context", "Tokens", "Calls", "Seconds", "Used", "Overlong"})  # measured, not judged
 
 
 class Case(NamedTuple):
@@ -60,7 +64,7 @@ class Metric:
     @property
     def cost(self) -> bool:
         """Whether it is measured rather than judged: a failed item has no cost, and does not score 0."""
-        return self.needs == "" and not self.name.startswith(("Abstain", "Answered"))
+        return self.name.partition("@")[0] in COSTS
 
 
 def _shown(case: Case, metric: Metric) -> Mapping[str, Any]:
@@ -106,6 +110,29 @@ def _support(case: Case, metric: Metric) -> float | None:
     return spans.all_support(_context(case, metric), case.item.spans, case.text) if case.item.spans else None
 
 
+def _support_share(case: Case, metric: Metric) -> float | None:
+    return packing.support_recall(_context(case, metric), case.item.spans, case.text) if case.item.spans else None
+
+
+def _facets(case: Case, metric: Metric) -> float | None:
+    sides = variety.facets_by_document(case.item.spans)
+    return variety.facets(_context(case, metric), sides) if sides else None
+
+
+def _redundancy(case: Case, metric: Metric) -> float | None:
+    pieces = [case.text(doc)[start:end] for doc, start, end in _context(case, metric)]
+    return variety.redundancy(pieces)
+
+
+def _dangling(case: Case, metric: Metric) -> float | None:
+    return packing.dangling_sentences(_context(case, metric), case.text)
+
+
+def _used(case: Case, metric: Metric) -> float | None:
+    tokens = _shown(case, metric)["tokens"]
+    return None if tokens is None or metric.budget is None else packing.realised(tokens, metric.budget)
+
+
 def _in_context(case: Case, metric: Metric) -> float | None:
     if not case.item.answers or case.item.answerable is False:
         return None
@@ -136,6 +163,20 @@ def _abstain(case: Case, metric: Metric, *, of: bool | None = None) -> float | N
 
 def _cite(case: Case, metric: Metric, *, formula: Callable[..., float]) -> float | None:
     return formula(case.record["citations"], case.item.spans) if case.item.spans else None
+
+
+def _alce(case: Case, metric: Metric, *, at: int) -> float | None:
+    """ALCE by lexical entailment; readers cite for the whole answer, so each sentence has all citations."""
+    answer = case.record["answer"]
+    if not answer.strip():
+        return None
+    quotes = [case.text(doc)[start:end] for doc, start, end in case.record["citations"]]
+    sentences = [answer[start:end].strip() for start, end in sentence_spans(answer)]
+    return citations.alce(sentences, [quotes] * len(sentences), citations.lexical)[at]
+
+
+def _overlong(case: Case, metric: Metric) -> float | None:
+    return citations.overlong(case.record["citations"], case.item.spans) if case.item.spans else None
 
 
 def _grounded(case: Case, metric: Metric) -> float | None:
@@ -177,7 +218,7 @@ def _seconds(case: Case, metric: Metric) -> float | None:
 class Form(NamedTuple):
     """How a family of names is written and computed."""
 
-    at: str  # "k", "k?", "tok?" or ""
+    at: str  # "k", "k?", "tok", "tok?" or ""
     needs: str
     of: Callable[[Case, Metric], float | None]
     says: str
@@ -188,6 +229,8 @@ class Form(NamedTuple):
 METRICS: Mapping[str, Form] = {
     "R": Form("k", "qrels", partial(_rank, formula=ranking.recall), "relevant documents in the first k / all relevant"),
     "P": Form("k", "qrels", partial(_rank, formula=ranking.precision), "relevant documents in the first k / k"),
+    "SetP": Form("k?", "qrels", partial(_rank, formula=ranking.set_precision), "precision of the chosen documents"),
+    "SetR": Form("k?", "qrels", partial(_rank, formula=ranking.recall), "recall of the chosen documents"),
     "SetF1": Form("k?", "qrels", partial(_rank, formula=ranking.f1), "F1 of the chosen documents"),
     "nDCG": Form("k?", "qrels", partial(_rank, formula=ranking.ndcg), "discounted gain of the first k / the best gain"),
     "RR": Form("k?", "qrels", partial(_rank, formula=ranking.reciprocal_rank), "1 / rank of the first relevant"),
@@ -198,6 +241,10 @@ METRICS: Mapping[str, Form] = {
     "SpanP": Form("tok?", "spans", partial(_span, formula=spans.precision), "gold characters in the context / context"),
     "SpanIoU": Form("tok?", "spans", partial(_span, formula=spans.iou), "gold in the context / gold or context"),
     "AllSup": Form("tok?", "spans", _support, "every gold span whole in the context"),
+    "SupR": Form("tok?", "spans", _support_share, "gold spans whole in the context / gold spans"),
+    "Facets": Form("tok?", "spans", _facets, "gold documents the context touches / gold documents"),
+    "Redund": Form("tok?", "", _redundancy, "words that pairs of pieces of the context share", "low"),
+    "Dangling": Form("tok?", "", _dangling, "sentences that point back to one the context lacks", "low"),
     "AIC": Form("tok?", "answers", _in_context, "a gold answer stands in the context"),
     "ChunkR": Form("k", "spans", partial(_chunk, formula=spans.recall), "gold characters in the first k hits / gold"),
     "ChunkP": Form("k", "spans", partial(_chunk, formula=spans.precision), "gold in the first k hits / hits"),
@@ -215,11 +262,15 @@ METRICS: Mapping[str, Form] = {
     "CiteP": Form("", "spans", partial(_cite, formula=citations.precision), "citations that touch gold", reads=True),
     "CiteF1": Form("", "spans", partial(_cite, formula=citations.f1), "harmonic mean of the two", reads=True),
     "CiteIoU": Form("", "spans", partial(_cite, formula=citations.iou), "cited and gold / cited or gold", reads=True),
+    "AlceR": Form("", "", partial(_alce, at=0), "sentences of the answer that citations entail", reads=True),
+    "AlceP": Form("", "", partial(_alce, at=1), "citations that their sentence needs", reads=True),
+    "Overlong": Form("", "spans", _overlong, "cited characters / gold characters", "low", reads=True),
     "Grounded": Form("", "answers", _grounded, "numbers, names and quotes found in citations", reads=True),
     "PoisonF1": Form("", "poison", partial(_poison, formula=poison.f1), "flagged against planted passages"),
     "HonestLoss": Form("", "poison", partial(_poison, formula=poison.honest_loss), "honest passages flagged", "low"),
     "PoisonInContext": Form("tok?", "poison", _poisoned, "a planted passage is in the context", "low"),
     "Context": Form("tok?", "", _context_tokens, "tokens of the context", "low"),
+    "Used": Form("tok", "", _used, "tokens of the context / budget", "low"),
     "Tokens": Form("", "", _tokens, "tokens into and out of language models", "low", reads=True),
     "Calls": Form("", "", _calls, "calls of language models", "low", reads=True),
     "Seconds": Form("", "", _seconds, "wall time", "low", reads=True),

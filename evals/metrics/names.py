@@ -31,7 +31,7 @@ def parse(name: str) -> Metric:
         hint = f" Did you mean {near[close[0]]}{at}?" if close and (form is None) else ""
         raise ConfigError(f"no metric {name!r}.{hint} Names are {', '.join(_written(b) for b in METRICS)}.")
     given = "tok" if match["tok"] else "k" if match["at"] else ""
-    allowed = {"k": {"k"}, "k?": {"k", ""}, "tok?": {"tok", ""}, "": {""}}[form.at]
+    allowed = {"k": {"k"}, "k?": {"k", ""}, "tok": {"tok"}, "tok?": {"tok", ""}, "": {""}}[form.at]
     if given not in allowed:
         raise ConfigError(f"metric {name!r}: is written {_written(base)}, such as {_example(base)!r}.")
     number = int(match["at"]) if match["at"] else None
@@ -48,11 +48,11 @@ def parse(name: str) -> Metric:
 
 
 def _written(base: str) -> str:
-    return base + {"k": "@k", "k?": "[@k]", "tok?": "[@Ntok]", "": ""}[METRICS[base].at]
+    return base + {"k": "@k", "k?": "[@k]", "tok": "@Ntok", "tok?": "[@Ntok]", "": ""}[METRICS[base].at]
 
 
 def _example(base: str) -> str:
-    return base + {"k": "@5", "k?": "@10", "tok?": "@512tok", "": ""}[METRICS[base].at]
+    return base + {"k": "@5", "k?": "@10", "tok": "@512tok", "tok?": "@512tok", "": ""}[METRICS[base].at]
 
 
 def described() -> dict[str, str]:

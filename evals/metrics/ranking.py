@@ -23,6 +23,7 @@ __all__ = [
     "precision",
     "recall",
     "reciprocal_rank",
+    "set_precision",
     "success",
 ]
 
@@ -60,6 +61,11 @@ def precision(ranking: Sequence[str], grades: Grades, k: int | None = None) -> f
     """
     size = len(ranking) if k is None else k
     return _found(ranking, grades, k) / size if size else 0.0
+
+
+def set_precision(ranking: Sequence[str], grades: Grades, k: int | None = None) -> float:
+    """SetP@k: precision of the chosen set, which is what was returned, at most k; 0 for an empty one."""
+    return precision(ranking[:k], grades)
 
 
 def f1(ranking: Sequence[str], grades: Grades, k: int | None = None) -> float:
