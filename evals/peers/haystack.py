@@ -26,14 +26,15 @@ BM25, EMBEDDING = "retrievers/haystack-bm25", "retrievers/haystack-embedding"
 def _documents(store: Store, by: str, *, path: bool, vectors: Any = None) -> Any:
     """A store of haystack's with a document a leaf; haystack's reports home are switched off first."""
     os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
-    library = require("haystack.document_stores.in_memory", extra="peers", by=by)
+    require("haystack", extra="peers", by=by)
     from haystack import Document as Source
+    from haystack.document_stores.in_memory import InMemoryDocumentStore
 
     documents = [
         Source(id=str(leaf), content=clean(text), embedding=None if vectors is None else vectors[leaf].tolist())
         for leaf, text in enumerate(store.corpus.texts(path=path))
     ]
-    memory = library.InMemoryDocumentStore(embedding_similarity_function="cosine", shared=False, return_embedding=False)
+    memory = InMemoryDocumentStore(embedding_similarity_function="cosine", shared=False, return_embedding=False)
     memory.write_documents(documents)
     return memory
 
