@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,6 +18,8 @@ def available(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:
         return False
+    except ValueError:  # imported already, by a loader that keeps no spec
+        return module in sys.modules
 
 
 def require(module: str, *, extra: str, by: str) -> Any:

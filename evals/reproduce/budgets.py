@@ -3,6 +3,11 @@
 On Chroma's questions the best splitters reach 50 to 52, 63 to 65, 75 to 76, 86 to 87 and 92 to 94 points of gold
 characters in contexts of 128, 256, 512, 1,024 and 2,048 tokens. All corpora are searched together; whole chunks are
 taken in rank order until one does not fit.
+
+The published figures do not name the chunk size, BM25's constants or the rule for the last chunk. These were chosen
+here among three sizes, two pairs of constants and two rules so that a splitter falls inside all five ranges: a
+reasonable setting reproduces the curve, which is less than an independent confirmation. With k1 = .9, b = .4 and
+smaller chunks taken after the first that does not fit, the same splitters reach up to 57.6 at 128 tokens.
 """
 
 from __future__ import annotations
