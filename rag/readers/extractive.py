@@ -12,10 +12,11 @@ from rag.errors import ModelError
 from rag.lexical import match, terms
 from rag.models.onnx import OnnxScorer
 from rag.models.score import Scorer, checked_scorer
+from rag.readers.ranker import Piece, rank, reading
 from rag.readers.render import heading
-from rag.readers.span_features import features, prepare, want, worth
-from rag.readers.span_weights import BEST, LEXICAL_SCALE, SCORE, SURE, weights
-from rag.readers.spans import candidates, tokens
+from rag.readers.span_features import want
+from rag.readers.span_weights import weights
+from rag.readers.spans import tokens
 from rag.stage import Field, stage
 from rag.types import Answer, Citation, Hits
 from rag.units import Unit, clauses, units
@@ -29,7 +30,6 @@ WORDS_SCALE = 10.0  # a score by words is worth this many logits
 
 
 LONG = 400  # characters of a sentence that is quoted whole
-SEARCHED = 120  # words of a sentence that are searched for spans
 DEFINING = frozenset(("is", "are", "was", "were", "means", "refers", "describes", "denotes"))
 SENTENCES = ("reason", "manner", "yes-no")  # kinds of question that no span answers well
 
@@ -100,7 +100,11 @@ class Extractive:
         wanted = want(question).asked
         whole = best is None or self.form == "sentence" or wanted.kind == "yes-no"
         if best is not None and self.form == "auto" and not whole:
-            whole = best.sure < SURE or wanted.kind in SENTENCES or wanted.form != "fact"
+            whole = (
+                best.sure < weights(inner=reading(self.scorer) is not None).sure
+                or wanted.kind in SENTENCES
+                or wanted.form != "fact"
+            )
         at = best.at if best is not None and not (whole and self.form == "auto") else 0
         if whole and wanted.form == "definition":
             at = _defining(hits, pool[: self.depth], wanted.subject)
@@ -148,22 +152,17 @@ class Extractive:
 
     def _best(self, question: str, hits: Hits, pool: list[Unit], scores: list[float]) -> Best | None:
         """The likeliest span of the sentences; ties go to the better sentence, then to the earlier, shorter span."""
-        known, wanted = weights(), want(question)
-        scale = 1.0 if self.scorer is not None else LEXICAL_SCALE
-        spans: list[tuple[int, int, int]] = []
-        values: list[float] = []
-        for at, unit in enumerate(pool):
-            bonus = known.get(SCORE, 0.0) * scale * (scores[at] - scores[0]) + (known.get(BEST, 0.0) if at == 0 else 0)
-            words = tokens(hits[unit.hit].document.text, unit.start, unit.end)[:SEARCHED]
-            sentence = prepare(words, wanted)
-            for i, j in candidates(words):
-                spans.append((at, words[i].start, words[j - 1].end))
-                values.append(round(worth(features(sentence, i, j, wanted), known) + bonus, 9))
+        scale = 1.0 if self.scorer is not None else WORDS_SCALE
+        pieces = [
+            Piece(hits[unit.hit].document.text, unit.start, unit.end, heading(hits[unit.hit]), scale * score)
+            for unit, score in zip(pool, scores, strict=False)
+        ]
+        spans = rank(question, pieces, self.scorer)
         if not spans:
             return None
-        first = min(range(len(spans)), key=lambda n: (-values[n], spans[n]))
-        total = math.fsum(math.exp(value - values[first]) for value in values)
-        return Best(*spans[first], 1 / total)
+        first = min(spans, key=lambda span: (-span.worth, span))
+        total = math.fsum(math.exp(span.worth - first.worth) for span in spans)
+        return Best(first.at, first.start, first.end, 1 / total)
 
 
 def _defining(hits: Hits, pool: list[Unit], subject: tuple[str, ...]) -> int:

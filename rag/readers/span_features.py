@@ -19,6 +19,22 @@ __all__ = ["Sentence", "Wanted", "features", "prepare", "want", "worth"]
 QUOTES = "\"“”'‘’`*_"
 COPULAS = frozenset(("is", "are", "was", "were", "means", "meant", "called", "named", "known", "became"))
 FAR = 12
+COARSE = {
+    **dict.fromkeys(("date", "year", "span"), "time"),
+    **dict.fromkeys(("number", "amount", "percent"), "figure"),
+    **dict.fromkeys(("person", "place", "group"), "entity"),
+}
+FITTING = {
+    "date": ("date", "year", "dated", "range"),
+    "year": ("year",),
+    "span": ("time", "range"),
+    "number": ("number", "count", "unit"),
+    "amount": ("money", "unit", "percent", "number"),
+    "percent": ("percent",),
+    "person": ("name",),
+    "place": ("name",),
+    "group": ("name",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,10 @@ def features(sentence: Sentence, i: int, j: int, wanted: Wanted) -> dict[str, fl
         f"first|{first.shape}": 1.0,
         f"last|{last.shape}": 1.0,
     }
+    coarse = COARSE.get(kind, "other")
+    if kind in FITTING:
+        found["fits" if seen in FITTING[kind] else "fits not"] = 1.0
+        found[f"{coarse}|fits" if seen in FITTING[kind] else f"{coarse}|fits not"] = 1.0
     inside = known = content = 0
     for w in words[i:j]:
         if w.shape not in "sp":
@@ -130,7 +150,7 @@ def features(sentence: Sentence, i: int, j: int, wanted: Wanted) -> dict[str, fl
         found["opens known"] = 1.0
     if known and last.stem in wanted.stems:
         found["closes known"] = 1.0
-    _near(found, sentence, i, j, kind)
+    _near(found, sentence, i, j, (kind, coarse))
     for name, spots in zip(("focus", "first", "last"), sentence.places, strict=True):
         gap = min((i - k if k < i else k - j + 1 for k in spots if not i <= k < j), default=FAR)
         side = "left" if any(k < i for k in spots) else "right"
@@ -188,7 +208,7 @@ def worth(found: Mapping[str, float], weights: Mapping[str, float]) -> float:
     return sum(get(name, 0.0) * value for name, value in found.items())
 
 
-def _near(found: dict[str, float], sentence: Sentence, i: int, j: int, kind: str) -> None:
+def _near(found: dict[str, float], sentence: Sentence, i: int, j: int, kinds: tuple[str, str]) -> None:
     """How close the words of the question stand, by side."""
     left = right = FAR
     pull = 0.0
@@ -205,11 +225,14 @@ def _near(found: dict[str, float], sentence: Sentence, i: int, j: int, kind: str
             sides |= 2
     found[f"left gap|{_steps(left)}"] = 1.0
     found[f"right gap|{_steps(right)}"] = 1.0
-    found[f"{kind}|gap|{_steps(min(left, right))}"] = 1.0
     found["pull"] = pull
-    found[f"{kind}|pull"] = pull
+    for kind in kinds:
+        found[f"{kind}|gap|{_steps(min(left, right))}"] = 1.0
+        found[f"{kind}|pull"] = pull
+    found[f"{kinds[1]}|left gap|{_steps(left)}"] = 1.0
+    found[f"{kinds[1]}|right gap|{_steps(right)}"] = 1.0
     found[f"words|{('none', 'left', 'right', 'both')[sides]}"] = 1.0
-    found[f"{kind}|words|{('none', 'left', 'right', 'both')[sides]}"] = 1.0
+    found[f"{kinds[0]}|words|{('none', 'left', 'right', 'both')[sides]}"] = 1.0
 
 
 def _bucket(length: int) -> str:

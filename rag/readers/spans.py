@@ -167,12 +167,14 @@ def look(words: Sequence[Token], i: int, j: int) -> str:  # noqa: PLR0911, PLR09
             return "date"
         return "dated" if plain > 2 or "C" in shapes or "U" in shapes else "date"
     if "N" in shapes:
+        first = shapes.index("N")
+        if "N" in "".join(shapes[first:]).lstrip("N"):
+            return "numbers"
         lows = {w.low for w in words[i:j]}
         if any(w.text[0] in "$€£¥" for w in words[i:j]) or lows & MONEY:
             return "money"
         if tail.text.endswith("%") or lows & {"percent", "%"} or behind in ("%", "percent"):
             return "percent"
-        first = shapes.index("N")
         if first > 0 and head.low not in LEADS:
             return "numbered"
         if lows & TIMES:

@@ -1,0 +1,1 @@
+"""Scripts that learn the weights the project ships."""
