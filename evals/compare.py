@@ -100,6 +100,8 @@ class Comparison:
 
     def verdict(self) -> str:
         """One line: who wins by which metric, or what these questions could have shown, or that nothing differs."""
+        if self.identical:  # wall time alone makes no winner
+            return "identical results: no question has another score"
         won = {metric: run for metric, run in self.winners().items() if run is not None}
         names = list(dict.fromkeys(won.values()))
         if len(names) == 1:
@@ -107,8 +109,6 @@ class Comparison:
         if names:
             split = "; ".join(f"{name} by {', '.join(m for m, r in won.items() if r == name)}" for name in names)
             return f"no winner: {split}"
-        if self.identical:
-            return "identical results: no question has another score"
         reach = [f"{p.metric} {p.found.detectable:.3f}" for p in self.pairs[:4] if math.isfinite(p.found.detectable)]
         return f"no winner; these questions show differences from about {', '.join(reach) or 'nothing'}"
 
