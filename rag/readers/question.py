@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rag.lexical import STOP, stem
 
-__all__ = ["Asked", "asked"]
+__all__ = ["Asked", "asked", "english"]
 
 WORDS = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 ASKS = re.compile(r"\b(who|whom|whose|when|where|why|how|what|which)\b", re.IGNORECASE)
@@ -60,6 +60,13 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+ENGLISH = _words(
+    "who whom whose what which when where why how the of is are does did do to from by with and were has have"
+)
+OTHERS = _words(
+    "ist sind der die das und wie wer wo wann que el los las cual quien como donde cuando est sont les des quel quelle"
+    " qui quand il gli che chi dove quando care cine unde este sunt het een hoe wie waar jest czy kto gdzie"
+)
 SKIP = _words("a an the of is are was were did does do in on at s type kind sort many other two three four five")
 OFFICE = _words("name title word term phrase")
 
@@ -110,6 +117,15 @@ def asked(question: str) -> Asked:
         behind[0] if behind else "",
         behind[-1] if behind else "",
     )
+
+
+def english(question: str) -> bool:
+    """Whether nothing tells that the question is in another language: letters beyond ASCII, or its small words.
+
+    One small word of English settles it, so that foreign names do no harm.
+    """
+    words = frozenset(w.lower() for w in WORDS.findall(question))
+    return bool(words & ENGLISH) or (question.isascii() and not words & OTHERS)
 
 
 def _kind(question: str) -> tuple[str, str]:  # noqa: PLR0911 - one rule a line

@@ -9,6 +9,7 @@ inner states at the first and the last word of a span count too, read linearly (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from rag.models.onnx import OnnxScorer
 from rag.models.states import States, states
-from rag.readers.span_features import features, prepare, want, worth
+from rag.readers.span_features import Wanted, features, prepare, want, worth
 from rag.readers.span_weights import Reading, weights
 from rag.readers.spans import Token, candidates, tokens
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from rag.models.score import Scorer
 
-__all__ = ["Piece", "Ranked", "edges", "rank", "reading"]
+__all__ = ["Piece", "Ranked", "edges", "rank", "reading", "searched"]
 
-SEARCHED = 120  # words of a sentence that are searched for spans
+SEARCHED, STRIDE = 120, 40  # words of a sentence that are searched for spans, and steps between choices of them
 
 
 class Piece(NamedTuple):
@@ -92,7 +93,7 @@ def rank(question: str, pieces: Sequence[Piece], scorer: Scorer | None) -> list[
         inner = states(read.model, read.layers, question, [piece.shown for piece in pieces], scorer.threads)
     found = []
     for at, (piece, state) in enumerate(zip(pieces, inner, strict=True)):
-        words = tokens(piece.text, piece.start, piece.end)[:SEARCHED]
+        words = searched(tokens(piece.text, piece.start, piece.end), wanted)
         sentence = prepare(words, wanted)
         bonus = known.score * (piece.score - pieces[0].score) + (known.best if at == 0 else 0.0)
         begins = ends = np.zeros(len(words))
@@ -103,6 +104,16 @@ def rank(question: str, pieces: Sequence[Piece], scorer: Scorer | None) -> list[
             value = worth(features(sentence, i, j, wanted), known.listed) + bonus + float(begins[i] + ends[j - 1])
             found.append(Ranked(at, words[i].start, words[j - 1].end, round(value, 9)))
     return found
+
+
+def searched(words: Sequence[Token], wanted: Wanted) -> Sequence[Token]:
+    """The words of a sentence; of a very long one those among which the question's words are the heaviest."""
+    starts = range(0, max(1, len(words) - SEARCHED + STRIDE), STRIDE)
+    parts = [words[start : start + SEARCHED] for start in starts]
+    if len(parts) == 1:
+        return parts[0]
+    near = [math.fsum(wanted.stems.get(stem, 0.0) for stem in sorted({w.stem for w in part})) for part in parts]
+    return parts[max(range(len(parts)), key=lambda n: (near[n], -n))]
 
 
 def edges(words: Sequence[Token], state: States, shift: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -148,7 +148,7 @@ def _clauses(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
             yield from ((i, j) for j in (*ends[:4], size) if words[j - 1].shape != "p" and i + 3 <= j <= i + 40)
         elif words[i - 1].text in "\"“'‘`*_(":
             j = next((j for j in range(i + 1, min(size, i + 16)) if words[j].text in "\"”’'`*_)"), 0)
-            if j:
+            if j > i + 2 or any(w.shape not in "sp" for w in words[i:j]):
                 yield i, j
 
 

@@ -88,3 +88,50 @@ def test_the_embedded_model_answers_and_abstains() -> None:
 def test_what_is_no_scorer_is_refused_when_the_stage_is_made() -> None:
     with pytest.raises(ConfigError, match="readers/extractive: scorer: must be a scorer"):
         Extractive(scorer="ms-marco")
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("Why are dogs not allowed?", "Dogs are not allowed because the walls are thin."),
+        ("What is a lease?", "A lease is a contract about the use of a thing."),
+        ("What does the landlord do?", "The landlord mows the lawn every week in summer."),
+    ],
+)
+def test_a_reason_a_definition_and_a_deed_are_answered_by_a_sentence(question: str, sentence: str) -> None:
+    text = "A lease of a lease needs consent. " + LEASE + " A lease is a contract about the use of a thing."
+    text += " The landlord mows the lawn every week in summer."
+    assert Extractive(scorer=None, threshold=0.0)(hits(question, text)).text == sentence
+
+
+def test_an_unsure_span_gives_way_to_its_sentence() -> None:
+    text = "The green box lies near red chairs, old lamps, thin books, broad tables, warm coats and tall plants."
+    asked = hits("What thing near the box?", text)
+    auto, span = (Extractive(scorer=None, threshold=0.0, form=form)(asked) for form in ("auto", "span"))
+    assert span.notes["readers/extractive"]["sure"] < 0.15
+    assert (auto.text, auto.text != span.text) == (text, True)
+
+
+def test_of_a_long_sentence_the_clauses_around_the_answer_are_quoted() -> None:
+    text = ", ".join(f"the room number {n} was painted white by its owner" for n in range(30))
+    text += ", the tower was built by Ann Miller in 1901, " + text + "."
+    found = Extractive(scorer=None, threshold=0.0, form="span")(hits("Who built the tower?", text))
+    (citation,) = found.citations
+    assert found.text in citation.quote
+    assert "tower was built" in citation.quote
+    assert len(citation.quote) <= 400
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("谁签署了租约？", "租约由李明签署。租金是每月五百元。"),
+        ("من وقع العقد؟", "وقع العقد أحمد في عام 1901. الإيجار خمسمائة."),
+        ("ใครเซ็นสัญญา", "สมชายเซ็นสัญญาเช่า ค่าเช่าเดือนละห้าร้อย"),
+        ("Кто подписал договор?", "Договор подписал Иван Петров в 1901 году."),
+    ],
+)
+def test_questions_in_other_languages_are_answered_or_abstained(question: str, text: str) -> None:
+    found = Extractive(scorer=None, threshold=0.0)(hits(question, text))
+    assert found.status == "abstained" or found.text == found.citations[0].quote
+    assert all(found.text in c.quote and text[c.start : c.end] == c.quote for c in found.citations)

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.readers.question import asked
+from rag.readers.question import asked, english
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,19 @@ def test_a_definition_is_told_from_a_question_for_a_fact() -> None:
     assert asked("What does the match operator do?").form == "tells"
     facts = ("What is the rent?", "What is the capital of France?", "What is a word for dogs?", "Who is Ann?", "")
     assert {asked(question).form for question in facts} == {"fact"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Who wrote Così fan tutte?", True),
+        ("capital poland 1901", True),
+        ("", True),
+        ("Was ist die Hauptstadt von Polen?", False),
+        ("¿Cuál es la capital de Polonia?", False),
+        ("波兰的首都是哪里?", False),
+        ("Столица Польши?", False),
+    ],
+)
+def test_small_words_and_letters_tell_english(question: str, answer: bool) -> None:
+    assert english(question) is answer

@@ -75,7 +75,9 @@ def test_every_pair_of_question_and_text_has_finite_features_and_equal_ranks(que
 
 def test_the_nearest_number_of_the_kind_asked_for_wins() -> None:
     text = "In 1901, of 711,988 inhabitants 56.2% were Catholics, 35.7% Jews, 5% Orthodox and 2.8% Protestants."
-    found = rank("What percentage of the population was Protestant in 1901?", [Piece(text, 0, len(text), "", 0.0)], None)
+    found = rank(
+        "What percentage of the population was Protestant in 1901?", [Piece(text, 0, len(text), "", 0.0)], None
+    )
     best = max(found, key=lambda span: span.worth)
     assert "2.8%" in text[best.start : best.end]
 
