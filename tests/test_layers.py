@@ -11,6 +11,7 @@ LAYERS = [  # each may import what stands before it, and its own group
         "rag.errors",
         "rag.types",
         "rag.doctree",
+        "rag.notes",
         "rag.trace",
         "rag.optional",
         "rag.pool",

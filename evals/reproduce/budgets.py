@@ -12,18 +12,21 @@ smaller chunks taken after the first that does not fit, the same splitters reach
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chunkers.recursive import RecursiveChunker
+from evals.datasets import load
 from evals.metrics.spans import recall
 from evals.observe import fill
 from evals.peers.chonkie import ChonkieRecursive
 from evals.peers.llama_index import LlamaIndexSentence
 from evals.peers.semchunk import Semchunk
 from evals.peers.text_splitter import TextSplitter
+from evals.reproduce import SAMPLE, as_table
 from rag.models.tokens import counter
 from rag.pipeline import bound
 from rag.store.corpus import in_memory
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from evals.datasets import Dataset
     from rag.stage import Chunker
 
-__all__ = ["BUDGETS", "CHUNKERS", "EXPECTED", "curve"]
+__all__ = ["BUDGETS", "CHUNKERS", "EXPECTED", "curve", "reproduce"]
 
 BUDGETS = (128, 256, 512, 1024, 2048)
 EXPECTED = ((50, 52), (63, 65), (75, 76), (86, 87), (92, 94))  # points, of the best peers
@@ -69,3 +72,16 @@ def curve(chunker: Chunker, data: Dataset, ranker: BM25 = RANKER, budgets: Seque
         shown = [[(hit.doc, hit.start, hit.end) for hit in fill(hits, budget, tokenizer)] for budget in budgets]
         found.append([recall(spans, item.spans) for spans in shown])
     return [round(100 * float(value), 3) for value in np.mean(found, axis=0)]
+
+
+def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
+    """BM25's curves over other frameworks' chunks."""
+    dataset = load(given.data or SAMPLE)
+    result: dict[str, Any] = {"budgets": BUDGETS, "size": SIZE, "rows": {}}
+    for name, chunker in CHUNKERS.items():
+        tell(f"{name}\n")
+        result["rows"][name] = curve(chunker, dataset)
+    lines = [[name, *(f"{value:.1f}" for value in row)] for name, row in result["rows"].items()]
+    lines.append(["expected of the best", *(f"{low}-{high}" for low, high in EXPECTED)])
+    result["table"] = as_table("recall, points|" + "|".join(f"{b} tok" for b in BUDGETS), lines)
+    return result

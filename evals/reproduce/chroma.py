@@ -12,6 +12,8 @@ table of all-MiniLM-L6-v2, omega against both.
 from __future__ import annotations
 
 import hashlib
+import math
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +22,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chunkers.recursive import RecursiveChunker
+from evals.datasets import load
 from evals.metrics.spans import iou, omega, precision, recall
 from evals.peers.langchain import LangchainToken
+from evals.reproduce import SAMPLE, as_table
 from rag.models.tokens import counter
+from rag.models.torch import SentenceTransformersEmbedder
 from rag.store.top import top
 from rag.types import Document
 
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from rag.models.embed import Embedder
     from rag.stage import Chunker
 
-__all__ = ["ROWS", "Row", "Vectors", "measure", "pieces"]
+__all__ = ["ROWS", "Row", "Vectors", "measure", "pieces", "reproduce"]
 
 SEPARATORS = ("\n\n", "\n", ".", "?", "!", " ", "")  # the report's, not the library's
 K = 5
@@ -163,3 +168,23 @@ def _stripped(text: str, start: int, end: int) -> Range:
     body = text[start:end]
     start += len(body) - len(body.lstrip())
     return start, start + len(body.strip())
+
+
+def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Chroma's table, with all-MiniLM-L6-v2."""
+    dataset = load(given.data or SAMPLE)
+    embedder = SentenceTransformersEmbedder()
+    known = Vectors(embedder, given.vectors, lambda done, total, label: tell(f"\r{label} {done}/{total} "))
+    result: dict[str, Any] = {"embedder": embedder.fingerprint, "k": K, "rows": {}}
+    lines = []
+    for row in ROWS:
+        measured = measure(row.chunker, dataset, known)
+        told = {**row.published, **({} if math.isnan(row.omega) else {"omega_other_table": row.omega})}
+        result["rows"][row.name] = {"published": told, "measured": measured}
+        cells = [
+            f"{measured[name]:.1f} ({row.published.get(name, '-')})" for name in ("recall", "precision", "iou", "omega")
+        ]
+        lines.append([row.name, f"{measured['chunks']:,.0f}", *cells, "-" if math.isnan(row.omega) else f"{row.omega}"])
+    tell("\n")
+    result["table"] = as_table("ours (published)|chunks|recall@5|precision@5|IoU@5|omega|omega, other table", lines)
+    return result
