@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from chunkers.cuts import Cuts, find_cuts
-from chunkers.measure import EXACT, Ruler, ruler
-from chunkers.oversize import parts
 from chunkers.packing import lengths, pack
-from chunkers.sections import Leaf, Run, build, runs, sections
-from rag.doctree import CODE, DocTree, flat
-from rag.loaders.blocks import Blocks
-from rag.loaders.lines import code_points
-from rag.models.tokens import counter
+from chunkers.scaffold import Format, Scaffold
+from rag.doctree import DocTree, flat
 from rag.stage import Field, stage
-from rag.types import Block, Document
+from rag.types import Document
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
 
 __all__ = ["StructureChunker"]
 
 WEIGHT = 0.3  # of even lengths against the prices of cuts
-HEADING = CODE["heading"]
-MARKDOWN = re.compile(r"\n(?:#{1,6} \S|```|~~~)")
 
 
 @stage
@@ -72,7 +60,7 @@ class StructureChunker:
     max_size: int | None = Field(default=None, ge=16, description="most tokens of a chunk; default 1.5 times `size`")
     min_size: int | None = Field(default=None, ge=0, description="fewest tokens; default a quarter of `size`")
     tokenizer: str = Field(default="cl100k", description="whose tokens count")
-    format: Literal["auto", "markdown", "plain"] = Field(default="auto", description="how text without blocks is read")
+    format: Format = Field(default="auto", description="how text without blocks is read")
 
     def __post_init__(self) -> None:
         if self.cap < self.size:
@@ -96,113 +84,17 @@ class StructureChunker:
 
     def __call__(self, document: Document, /) -> DocTree:
         """The document's outline; its leaves are the chunks."""
-        text = document.text
-        if not text:
+        if not document.text:
             return flat(document, (), tokenizer=self.tokenizer)
-        measured = ruler(text, code_points(text), counter(self.tokenizer))
-        blocks = self._blocks(document)
-        cuts = find_cuts(measured, blocks, self.size, self.cap)
-        found = sections(cuts, blocks)
-        leaves: list[Leaf] = []
-        columns = _Columns(cuts, blocks)
-        for run in runs(cuts, blocks, found, self.least):
-            self._pack(columns, run, leaves)
-        if self.tokenizer not in EXACT:
-            leaves = self._recount(measured, leaves)
-        return build(document, cuts, found, leaves, self.tokenizer)
-
-    def _recount(self, measured: Ruler, leaves: list[Leaf]) -> list[Leaf]:
-        """Count every leaf anew, for tokenizers of which it is not known that slices can be added up."""
-        text, tokenizer = measured.text, measured.tokenizer
-        done: list[Leaf] = []
-        for leaf, tokens in zip(leaves, tokenizer.counts([text[x.start : x.end] for x in leaves]), strict=True):
-            room = self.cap - sum(tokenizer.count(text[a:b]) for a, b in leaf.repeats)
-            if tokens <= room:
-                done.append(replace(leaf, tokens=tokens))
+        scaffold = Scaffold.of(
+            document, size=self.size, cap=self.cap, least=self.least, tokenizer=self.tokenizer, format=self.format
+        )
+        c, prices = scaffold.columns, self._prices
+        chosen: list[Sequence[int]] = []
+        for marks, _ in scaffold.stretches:
+            if len(marks) == 2:
+                chosen.append((0,))
                 continue
-            start = leaf.start
-            for end, held in parts(measured, leaf.start, leaf.end, self.size, self.cap):
-                done.append(Leaf(start, end, leaf.owner, leaf.kind, held))
-                start = end
-        return done
-
-    def _blocks(self, document: Document) -> Blocks:
-        if document.blocks:
-            return Blocks.of(document.blocks)
-        text = document.text
-        markdown = self.format == "markdown" or (
-            self.format == "auto" and (document.media_type == "text/markdown" or _looks_like_markdown(text))
-        )
-        if markdown:
-            from rag.loaders.markdown import scan
-        else:
-            from rag.loaders.plain import scan
-        blocks = scan(text)
-        return blocks if len(blocks) else Blocks.of([Block(0, len(text), "text", 0, (0, len(text)))])
-
-    def _pack(self, columns: _Columns, run: Run, leaves: list[Leaf]) -> None:
-        """Append the leaves of one run."""
-        hard = columns.cuts.hard
-        marks = run.cuts
-        low = 0
-        if hard:
-            for k in range(len(marks) - 1):
-                if marks[k] in hard:
-                    self._segments(columns, run, marks[low : k + 1], leaves)
-                    start = columns.at[marks[k]]
-                    for end, tokens in hard[marks[k]]:
-                        leaves.append(Leaf(start, end, run.owner, columns.kind[marks[k]], tokens))
-                        start = end
-                    low = k + 1
-        self._segments(columns, run, marks[low:], leaves)
-
-    def _segments(self, columns: _Columns, run: Run, marks: list[int], leaves: list[Leaf]) -> None:
-        if len(marks) < 2:
-            return
-        c = columns
-        chosen = (
-            [0]
-            if len(marks) == 2
-            else pack(
-                [c.left[k] for k in marks],
-                [c.right[k] for k in marks],
-                [c.extra[k] for k in marks],
-                [c.price[k] for k in marks],
-                self._prices,
-            )
-        )
-        for i, j in zip(chosen, [*chosen[1:], len(marks) - 1], strict=True):
-            first, last = marks[i], marks[j]
-            owner = run.whole.get(first, run.owner) if j == i + 1 else run.owner
-            repeats = (c.cuts.repeats[first],) if first in c.cuts.repeats else ()
-            tokens = c.left[first] - c.extra[first] + c.right[last]
-            leaves.append(Leaf(c.at[first], c.at[last], owner, c.kind_of(first, last), tokens, repeats))
-
-
-class _Columns:
-    """The arrays of cuts as lists, which are faster to read one by one."""
-
-    __slots__ = ("at", "cuts", "extra", "kind", "left", "price", "right")
-    cuts: Cuts
-
-    def __init__(self, cuts: Cuts, blocks: Blocks) -> None:
-        self.cuts = cuts
-        self.at: list[int] = cuts.at.tolist()
-        self.left: list[int] = cuts.left.tolist()
-        self.right: list[int] = cuts.right.tolist()
-        self.extra: list[int] = cuts.extra.tolist()
-        self.price: list[float] = cuts.price.tolist()
-        self.kind: list[int] = blocks.kind[np.minimum(cuts.block, len(blocks) - 1)].tolist()
-
-    def kind_of(self, first: int, last: int) -> int:
-        """The kind that all units but headings share; text where they differ."""
-        kinds = set(self.kind[first:last])
-        if len(kinds) > 1:
-            kinds.discard(HEADING)
-        return kinds.pop() if len(kinds) == 1 else CODE["text"]
-
-
-def _looks_like_markdown(text: str) -> bool:
-    """Whether a text of no stated type has Markdown headings or fences, at least two."""
-    found = MARKDOWN.finditer(text)  # the first character of the pattern makes this search fast
-    return next(found, None) is not None and next(found, None) is not None
+            left, right, extra = ([column[k] for k in marks] for column in (c.left, c.right, c.extra))
+            chosen.append(pack(left, right, extra, [c.price[k] for k in marks], prices))
+        return scaffold.tree(chosen)
