@@ -10,7 +10,9 @@ from functools import cache
 from typing import Any
 
 from rag.errors import ModelError, Refused, TooLong
+from rag.models.causal import open_causal
 from rag.models.llm import Message, Reply, TokenProb
+from rag.models.logprobs import TokenProbs
 from rag.models.weights import fingerprint, locate
 from rag.optional import require
 from rag.stage import Field, stage
@@ -94,6 +96,34 @@ class EmbeddedLLM:
         """
         request = {"prompt": prompt, "n_predict": 1, "max_tokens": 1, "n_probs": top, "temperature": 0.0}
         return _probs(self._ask("handle_completions", request)["choices"][0])[0].top
+
+    def token_logprobs(self, text: str, /) -> TokenProbs:
+        """How likely each token of a text is, given those before it; see `rag.models.causal`, which needs no extra.
+
+        Raises:
+            MissingWeights: the model's files are not here.
+        """
+        model = open_causal(locate(self.model))
+        found = model.pieces(text)
+        return TokenProbs(found.starts, found.ends, model.logprobs(found.ids))
+
+    def choice_logprobs(self, messages: Sequence[Message], options: Sequence[str], /) -> list[float]:
+        """How likely the answer begins with each option (its first token), one computation for all.
+
+        Raises:
+            MissingWeights: the model's files are not here.
+            TooLong: the conversation exceeds `context`.
+        """
+        model = open_causal(locate(self.model))
+        begin, end = model.mark("<|im_start|>"), model.mark("<|im_end|>")
+        ids: list[int] = []
+        for role, content in (*messages, Message("assistant", "")):
+            ids += [begin, *model.pieces(f"{role}\n{content}").ids.tolist()]
+            ids += [end, *model.pieces("\n").ids.tolist()] if content else []
+        if len(ids) > self.context:
+            raise TooLong(f"{self.name}: the prompt has {len(ids)} tokens, the context {self.context}. Ask for less.")
+        found = model.following(ids)
+        return [float(found[int(model.pieces(option).ids[0])]) for option in options]
 
     def _ask(self, route: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         server = _open(str(locate(self.model)), self.context, self.threads or max(1, _cores() - 1))
