@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import SkipValidation
@@ -14,6 +14,7 @@ from pydantic import SkipValidation
 from rag.errors import ConfigError, StoreMismatch
 from rag.models.embed import Embedder, adapt_embedder
 from rag.stage import Field, stage
+from rag.store.fields import note_rows, prefixed
 from rag.store.parts import bound_to, part_key, store_of
 from rag.store.top import top
 from rag.types import Hits, Query
@@ -45,6 +46,11 @@ class Dense:
     graph; what it finds is scored again, exactly. A question with a scope or filters is always compared with
     every leaf it may use, so nothing is missed and nothing else is seen.
 
+    With `fields` the notes of growers are embedded too, in one of two forms. `prefix` puts them between the headings
+    and the text of a leaf, `prefix_tokens` of cl100k at most, and the leaf keeps one vector: contextual retrieval
+    (Anthropic, 2024). `vectors` gives every note a vector of its own, `most` a leaf at most, and a leaf scores by the
+    best of its vectors. Notes that failed verification are never embedded; hits are the leaves, never the notes.
+
     Args:
         query: its text is embedded as a question.
 
@@ -55,11 +61,18 @@ class Dense:
         StoreMismatch: the index holds vectors of another embedder.
     """
 
-    shapes_index: ClassVar[tuple[str, ...]] = ("embedder", "path", "exact_below", "links", "build_effort")
+    shapes_index: ClassVar[tuple[str, ...]] = (
+        *("embedder", "path", "exact_below", "links", "build_effort"),
+        *("fields", "form", "prefix_tokens", "most"),
+    )
 
     embedder: SkipValidation[Embedder] = Field(default_factory=_default, description="an embedder, or llama-index's")
     k: int = Field(default=100, ge=1, description="hits returned")
     path: bool = Field(default=True, description="embed the title and the headings above a leaf with it")
+    fields: tuple[str, ...] = Field(default=(), description="notes by name, such as context; they are embedded too")
+    form: Literal["prefix", "vectors"] = Field(default="prefix", description="in front of the text, or by themselves")
+    prefix_tokens: int = Field(default=64, ge=1, description="of all notes in front of a text at most, in cl100k")
+    most: int = Field(default=8, ge=1, description="vectors of a leaf's notes at most")
     exact_below: int = Field(default=50_000, ge=0, description="leaves from which a graph is used")
     links: int = Field(default=32, ge=2, le=256, description="graph: neighbours of a vector")
     build_effort: int = Field(default=80, ge=1, description="graph: candidates looked at to link a vector")
@@ -85,16 +98,52 @@ class Dense:
             vectors[kept] = part.old.load("vectors")[corpus.reuse[kept]]
             new = np.flatnonzero(corpus.reuse < 0)
         at = 0
-        for texts in _windows(corpus.texts(new, path=self.path)):
+        for texts in _windows(self._texts(corpus, new)):
             vectors[new[at : at + len(texts)]] = self.embedder.embed(texts)
             at += len(texts)
         part.save("vectors", vectors)
+        graphed = vectors
+        if self._more:
+            leaf, rows = self._note_vectors(corpus, part.old, new)
+            part.save("note-leaves", leaf)
+            part.save("note-vectors", rows)
+            graphed = np.concatenate((vectors, rows))
         part.save_json("embedder", {"fingerprint": self.embedder.fingerprint, "dim": self.embedder.dim})
         file = part.path("graph.faiss")
         if file is not None and len(corpus) >= self.exact_below:
             import faiss
 
-            faiss.write_index(self._graph(vectors), str(file))
+            faiss.write_index(self._graph(graphed), str(file))
+
+    @property
+    def _more(self) -> bool:
+        """Whether notes have vectors of their own."""
+        return bool(self.fields) and self.form == "vectors"
+
+    def _texts(self, corpus: Corpus, leaves: NDArray[np.int64]) -> Iterator[str]:
+        if self.fields and self.form == "prefix":
+            return prefixed(corpus, leaves, self.fields, path=self.path, tokens=self.prefix_tokens)
+        return corpus.texts(leaves, path=self.path)
+
+    def _note_vectors(
+        self, corpus: Corpus, old: Part | None, new: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """int32 (m,), ascending: whose note each row is; float32 (m, d). Notes of leaves that were there are copied."""
+        pairs = list(note_rows(corpus, new.tolist(), self.fields, self.most))
+        leaf = np.array([one for one, _ in pairs], dtype=np.int32)
+        rows = np.empty((len(pairs), self.embedder.dim), dtype=np.float32)
+        for at in range(0, len(pairs), WINDOW):
+            rows[at : at + WINDOW] = self.embedder.embed([text for _, text in pairs[at : at + WINDOW]])
+        if old is None:
+            return leaf, rows
+        kept = np.flatnonzero(corpus.reuse >= 0)
+        before = np.asarray(old.load("note-leaves"))
+        first = np.searchsorted(before, corpus.reuse[kept])
+        lots = np.searchsorted(before, corpus.reuse[kept], side="right") - first
+        source = np.repeat(first - (np.cumsum(lots) - lots), lots) + np.arange(int(lots.sum()))
+        every = np.concatenate((leaf, np.repeat(kept, lots).astype(np.int32)))
+        order = np.argsort(every, kind="stable")
+        return every[order], np.concatenate((rows, old.load("note-vectors")[source]))[order]
 
     def _graph(self, vectors: NDArray[np.float32]) -> Any:
         import faiss
@@ -124,15 +173,17 @@ class Dense:
                 " index, or index again."
             )
         vectors = np.asarray(part.load("vectors"))
-        return _Vectors(
-            store.corpus, vectors, self._opened(part, vectors) if len(vectors) >= self.exact_below else None
-        )
+        notes = (np.asarray(part.load("note-leaves")), np.asarray(part.load("note-vectors"))) if self._more else None
+        graphed = len(vectors) >= self.exact_below
+        return _Vectors(store.corpus, vectors, self._opened(part, vectors, notes) if graphed else None, notes)
 
-    def _opened(self, part: Part, vectors: NDArray[np.float32]) -> Any:
+    def _opened(self, part: Part, vectors: NDArray[np.float32], notes: tuple[Any, NDArray[np.float32]] | None) -> Any:
         import faiss
 
         file = part.path("graph.faiss")
-        return self._graph(vectors) if file is None else faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
+        if file is not None:
+            return faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
+        return self._graph(vectors if notes is None else np.concatenate((vectors, notes[1])))
 
     def __call__(self, query: Query, /) -> Hits:
         """The k nearest leaves."""
@@ -146,24 +197,41 @@ class Dense:
         elif vectors.graph is not None:
             leaves, scores = vectors.near(asked, self.k, max(self.k, self.search_effort))
         else:
-            leaves, scores = top(_dots(vectors.rows, asked), self.k)
+            leaves, scores = top(vectors.scores(asked), self.k)
         return Hits(query, vectors.corpus.hits(leaves, scores, NAME))
 
 
 @dataclass(frozen=True, eq=False)
 class _Vectors:
-    """The vectors of a corpus: float32 (n, d), rows of length 1, and the graph over them if any."""
+    """The vectors of a corpus: float32 (n, d), rows of length 1, the graph over them if any, and those of notes."""
 
     corpus: Corpus
     rows: NDArray[np.float32]
     graph: Any
+    notes: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
+
+    def scores(self, asked: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 (n,): the cosine of each leaf, of its best vector where its notes have some."""
+        own = _dots(self.rows, asked)
+        if self.notes is not None:
+            np.maximum.at(own, self.notes[0], _dots(self.notes[1], asked))
+        return own
 
     def among(
         self, asked: NDArray[np.float32], leaves: NDArray[np.int64], k: int
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """The best of the given leaves, every one of them compared."""
         few = 2 * len(leaves) < len(self.rows)
-        places, scores = top(_dots(self.rows[leaves], asked) if few else _dots(self.rows, asked)[leaves], k)
+        if not few:
+            places, scores = top(self.scores(asked)[leaves], k)
+            return leaves[places], scores
+        own = _dots(self.rows[leaves], asked)
+        if self.notes is not None:
+            place = np.full(len(self.rows), -1, dtype=np.int64)
+            place[leaves] = np.arange(len(leaves))
+            mine = np.flatnonzero(place[self.notes[0]] >= 0)
+            np.maximum.at(own, place[self.notes[0][mine]], _dots(self.notes[1][mine], asked))
+        places, scores = top(own, k)
         return leaves[places], scores
 
     def near(self, asked: NDArray[np.float32], k: int, effort: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
@@ -171,8 +239,13 @@ class _Vectors:
         import faiss
 
         settings = faiss.SearchParametersHNSW(efSearch=effort)  # type: ignore[attr-defined]  # its stubs lack it
-        _, found = self.graph.search(asked[None], min(k, len(self.rows)), params=settings)
-        return self.among(asked, np.sort(found[0][found[0] >= 0]), k)
+        more = 0 if self.notes is None else len(self.notes[0])
+        _, found = self.graph.search(asked[None], min(effort if more else k, len(self.rows) + more), params=settings)
+        near = np.sort(found[0][found[0] >= 0])
+        if self.notes is not None:  # rows behind the leaves' own belong to notes
+            note = near >= len(self.rows)
+            near = np.unique(np.concatenate((near[~note], self.notes[0][near[note] - len(self.rows)])))
+        return self.among(asked, near, k)
 
 
 def _dots(rows: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.float32]:
