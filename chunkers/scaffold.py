@@ -19,10 +19,11 @@ import numpy as np
 from chunkers.cuts import Cuts, find_cuts
 from chunkers.measure import EXACT, Ruler, ruler
 from chunkers.oversize import parts
-from chunkers.sections import Leaf, Run, Section, build, runs, sections
+from chunkers.sections import OPENERS, Leaf, Run, Section, build, runs, sections
 from rag.doctree import CODE, DocTree
 from rag.loaders.blocks import Blocks
 from rag.loaders.lines import code_points
+from rag.loaders.scan import scanned
 from rag.models.tokens import counter
 from rag.notes import Note, noted
 from rag.types import Block, Document
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Format", "Scaffold", "Stretch", "Units", "blocks_of", "remarked"]
 
 Format: TypeAlias = Literal["auto", "markdown", "plain"]
-HEADING = CODE["heading"]
+OPENING = frozenset(np.flatnonzero(OPENERS).tolist())
 MARKDOWN = re.compile(r"\n(?:#{1,6} \S|```|~~~)")
 
 
@@ -128,6 +129,7 @@ class Scaffold:
         least: int,
         tokenizer: str = "cl100k",
         format: Format = "auto",  # noqa: A002 - the name of the setting
+        blocks: Blocks | None = None,
     ) -> Scaffold:
         """Measure and divide a document that is not empty.
 
@@ -138,10 +140,11 @@ class Scaffold:
             least: sections of fewer tokens are not cut and may share a chunk with their neighbours.
             tokenizer: whose tokens count.
             format: how text without blocks is read.
+            blocks: its structure, where neither the loader's nor that of a scan is wanted.
         """
         text = document.text
         measured = ruler(text, code_points(text), counter(tokenizer))
-        blocks = blocks_of(document, format)
+        blocks = blocks_of(document, format) if blocks is None else blocks
         cuts = find_cuts(measured, blocks, size, cap)
         found = sections(cuts, blocks)
         stretches: list[Stretch] = []
@@ -231,10 +234,10 @@ class Columns(NamedTuple):
     kind: list[int]
 
     def kind_of(self, first: int, last: int) -> int:
-        """The kind that all units but headings share; text where they differ."""
+        """The kind that all units but headings and signatures share; text where they differ."""
         kinds = set(self.kind[first:last])
         if len(kinds) > 1:
-            kinds.discard(HEADING)
+            kinds -= OPENING
         return kinds.pop() if len(kinds) == 1 else CODE["text"]
 
 
@@ -243,14 +246,12 @@ def blocks_of(document: Document, form: Format = "auto") -> Blocks:
     if document.blocks:
         return Blocks.of(document.blocks)
     text = document.text
-    markdown = form == "markdown" or (
-        form == "auto" and (document.media_type == "text/markdown" or _looks_like_markdown(text))
-    )
-    if markdown:
-        from rag.loaders.markdown import scan
-    else:
-        from rag.loaders.plain import scan
-    blocks = scan(text)
+    media_type = document.media_type if form == "auto" else f"text/{form}"
+    blocks = scanned(text, media_type)
+    if blocks is None:
+        from rag.loaders import markdown, plain
+
+        blocks = (markdown if form == "auto" and _looks_like_markdown(text) else plain).scan(text)
     return blocks if len(blocks) else Blocks.of([Block(0, len(text), "text", 0, (0, len(text)))])
 
 
