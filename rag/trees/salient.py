@@ -25,7 +25,7 @@ from rag.units import clauses, cut
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Sentences", "salient", "sentences_of"]
+__all__ = ["Sentences", "pick", "salient", "sentences_of", "stopped"]
 
 Range = tuple[int, int]
 FIRST = 2.0  # how much more the first sentence of a passage counts
@@ -159,7 +159,7 @@ def sentences_of(text: str, ranges: Iterable[Range]) -> Sentences:
                 prior.append(_prior(body) if needs is None else 0.0)
     spans = np.array(found, dtype=np.int64).reshape(-1, 2)
     counted = Analyzer().count(text[a:b] for a, b in found)
-    keep = np.array([term not in _stopped() for term in counted.terms], dtype=bool)
+    keep = np.array([term not in stopped() for term in counted.terms], dtype=bool)
     word = np.repeat(np.arange(len(counted.terms)), np.diff(counted.indptr))
     of: NDArray[np.int64] = counted.text.astype(np.int64)
     if len(word):
@@ -244,6 +244,6 @@ def _prior(body: str) -> float:
 
 
 @cache
-def _stopped() -> frozenset[str]:
+def stopped() -> frozenset[str]:
     """Function words as the analyzer gives them."""
     return frozenset(Analyzer().terms(" ".join(sorted(STOP))))
