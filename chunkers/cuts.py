@@ -11,7 +11,9 @@ import numpy as np
 
 from chunkers.oversize import SLACK, parts, wide_units
 from chunkers.prices import PRICES
+from chunkers.sections import OPENERS
 from rag.doctree import CODE
+from rag.loaders.delimited import record_ends
 from rag.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ HEADING, LIST, TABLE, CODE_, TEXT, QUOTE, HTML, FRONT, NOTE, FIGURE = (
 PROSE = np.zeros(len(CODE), dtype=bool)
 PROSE[[TEXT, LIST, QUOTE, NOTE, FIGURE, CODE["turn"], CODE["page"], CODE["record"]]] = True
 LINED = np.zeros(len(CODE), dtype=bool)  # kinds that are cut between lines when they do not fit
-LINED[[TABLE, CODE_, HTML, FRONT, QUOTE, LIST]] = True
+LINED[[TABLE, CODE_, HTML, FRONT, QUOTE, LIST, *(CODE[k] for k in ("function", "class", "group"))]] = True
 LINE = re.compile(r"(?<=\n)(?=[^\n])")
 DELIMITER = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\r?$")
 FENCE = re.compile(r"[ \t>]*(?:[-*+] |\d+[.)] )?[ \t]*(?:```|~~~)")
@@ -121,13 +123,14 @@ def _block_prices(text: str, blocks: Blocks) -> NDArray[np.float64]:
     """Prices of cutting in front of each block."""
     kind = blocks.kind
     price = np.full(len(kind), PRICES["block"])
-    price[kind == HEADING] = PRICES["heading"]
+    price[OPENERS[kind]] = PRICES["heading"]
     previous = np.concatenate(([0], kind[:-1]))
     item = (kind == LIST) & (previous == LIST)
     price[item] = np.where(blocks.level[item] > 0, PRICES["nested"], PRICES["item"])
     colon = [text[max(end - 1, 0)] in ":：" for end in blocks.end[:-1].tolist()]
     price[1:][np.array(colon, dtype=bool)] = PRICES["glued"]
-    price[1:][kind[:-1] == HEADING] = PRICES["after_heading"]
+    titled = OPENERS[kind] & ((kind == HEADING) | (blocks.inner[:, 1] > blocks.inner[:, 0]))
+    price[1:][titled[:-1]] = PRICES["after_heading"]
     return price
 
 
@@ -147,11 +150,16 @@ def _lines(
     """Cuts between the lines of a block that does not fit; notes what is to be repeated behind them."""
     text = ruler.text
     start, end, kind = int(blocks.start[i]), int(blocks.end[i]), int(blocks.kind[i])
-    at = [m.start() for m in LINE.finditer(text, start, end) if m.start() > start]
+    if kind == TABLE and blocks.level[i]:  # rows whose cells are quoted and may hold line breaks
+        at = record_ends(text, start, end)
+    else:
+        at = [m.start() for m in LINE.finditer(text, start, end) if m.start() > start]
     prices = [PRICES["line"]] * len(at)
     if kind == TABLE and at:
-        head = at[0]
-        if len(at) > 1 and DELIMITER.match(text[at[0] : at[1]].rstrip("\n")):
+        head, inner = at[0], int(blocks.inner[i, 0])
+        if inner >= head:  # the loader says where its header rows end
+            head = next((a for a in at if a >= inner), head)
+        elif len(at) > 1 and DELIMITER.match(text[at[0] : at[1]].rstrip("\n")):
             head = at[1]
         prices = [PRICES["row"]] * len(at)
         _repeat(ruler, (start, head), [a for a in at if a > head or (a == head and head != at[0])], cap, repeated)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from rag.loaders.blocks import Blocks
     from rag.types import Document
 
-__all__ = ["Leaf", "Run", "Section", "build", "runs", "sections"]
+__all__ = ["OPENERS", "Leaf", "Run", "Section", "build", "runs", "sections"]
 
 HEADING = CODE["heading"]
+OPENERS = np.zeros(len(CODE), dtype=bool)  # kinds of block that open a section of their level
+OPENERS[[HEADING, *(CODE[k] for k in ("function", "class", "group"))]] = True
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Section:
         title: range of the heading without its marks.
         begins: index of the cut its node begins at: `first`, or earlier where it took in a heading above
             it that had too little text of its own.
+        kind: of its node: section, or function, class, group of code.
     """
 
     first: int
@@ -39,6 +42,7 @@ class Section:
     up: int
     title: tuple[int, int]
     begins: int
+    kind: int = CODE["section"]
 
 
 @dataclass(frozen=True)
@@ -70,22 +74,24 @@ class Leaf:
 
 def sections(cuts: Cuts, blocks: Blocks) -> list[Section]:
     """The sections in source order; a skipped level makes no difference, the nearest lower one is above."""
-    heads = np.flatnonzero(blocks.kind == HEADING)
+    heads = np.flatnonzero(OPENERS[blocks.kind])
     places = blocks.start[heads]
     if len(heads) and heads[0] == 0:
         places = np.concatenate(([0], places[1:]))
     first = np.searchsorted(cuts.at, places)
     levels = blocks.level[heads].tolist()
     titles = blocks.inner[heads].tolist()
+    kinds = np.where(blocks.kind[heads] == HEADING, CODE["section"], blocks.kind[heads]).tolist()
     found: list[Section] = []
     above: list[tuple[int, int]] = []  # open sections: level, index
     end = len(cuts.at) - 1
-    for place, cut, level, (a, b) in zip(places.tolist(), first.tolist(), levels, titles, strict=True):
+    columns = zip(places.tolist(), first.tolist(), levels, titles, kinds, strict=True)
+    for place, cut, level, (a, b), kind in columns:
         if cuts.at[cut] != place or cut >= end:
             continue  # the heading lost its cut; it is text then
         while above and above[-1][0] >= level:
             found[above.pop()[1]].last = cut
-        found.append(Section(cut, end, above[-1][1] if above else -1, (a, b), cut))
+        found.append(Section(cut, end, above[-1][1] if above else -1, (a, b), cut, kind))
         above.append((level, len(found) - 1))
     return found
 
@@ -178,6 +184,7 @@ def build(document: Document, cuts: Cuts, found: Sequence[Section], leaves: Sequ
         if deep < deepest:
             section = found[what]
             parent[index], level[index], titles[index] = number[section.up], deep, section.title
+            kind[index] = section.kind
             continue
         leaf = leaves[what]
         parent[index], level[index] = number[leaf.owner], depth[leaf.owner]

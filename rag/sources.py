@@ -124,7 +124,9 @@ def listing(sources: Sequence[str | Path | Document], *, avoid: Path | None = No
 
 
 def _streams(found: Found) -> bool:
-    return found.path.suffix == RECORDS
+    from rag.loaders.jsonlines import is_corpus
+
+    return found.path.suffix == RECORDS and is_corpus(found.path)
 
 
 def _file(found: Found, limits: Limits) -> list[Document | Failed]:

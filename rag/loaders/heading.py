@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
-__all__ = ["markdown_title"]
+__all__ = ["markdown_title", "rst_title"]
 
 FRONT = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*\r?\n")
 FIELD = re.compile(r"""title[ \t]*[:=][ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|((?:[^\r\n#]|(?<=\S)#)*))""", re.IGNORECASE)
@@ -14,6 +15,7 @@ ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 CLOSING = re.compile(r"(?:[ \t]+#+|[ \t]*\{#[^{}]*\})?[ \t]*$")
 SETEXT = re.compile(r" {0,3}=+[ \t]*$")
 MARKS = re.compile(r"(\*\*|__|`+)(.+?)\1")
+RST_UNDER = re.compile(r"([!-/:-@\[-`{-~])\1{2,}$")
 FRONT_LINES = 500
 LONGEST = 500  # characters of a title
 
@@ -43,6 +45,17 @@ def markdown_title(text: str) -> str:
         else:
             before = line if line.strip() and not line.startswith(("    ", "\t", ">", "-", "*", "+")) else ""
         opened = opened or bool(line.strip())
+    return ""
+
+
+def rst_title(text: str) -> str:
+    """The first line with a line drawn under it, among the first lines of a reStructuredText document."""
+    lines = text[:20_000].lstrip("\ufeff").splitlines()[:FRONT_LINES]
+    for title, under in itertools.pairwise(lines):
+        line = under.rstrip()
+        drawn = RST_UNDER.match(line) and not RST_UNDER.match(title.rstrip())
+        if drawn and title.strip() and title[0] != "." and len(line) >= len(title.strip()):
+            return title.strip()[:LONGEST]
     return ""
 
 

@@ -61,7 +61,8 @@ class _Scan:
         self.lines = lines
         self.size = len(lines)
         lead, indent = lines.lead, lines.indents(text)
-        self.full: list[bool] = (lines.first < lines.end).tolist()
+        full = lines.first < lines.end
+        self.full: list[bool] = full.tolist()
         self.lead: list[int] = lead.tolist()
         self.indent: list[int] = indent.tolist()
         self.first: list[int] = lines.first.tolist()
@@ -69,8 +70,8 @@ class _Scan:
         special = (lead < 128) & MARKS[np.minimum(lead, 127)]
         if "|" in text:  # a table without outer pipes is told by its second line, which begins with a mark
             special |= lead == 124
-        self.next_special = _next(special | (lead == 0), self.size)
-        self.next_full = _next(lead != 0, self.size)
+        self.next_special = _next(special | ~full, self.size)
+        self.next_full = _next(full, self.size)
         self.rows: list[tuple[int, int, int, int]] = []  # first line, last line, kind, level
         self.inner: dict[int, tuple[int, int]] = {}
 

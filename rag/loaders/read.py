@@ -9,8 +9,10 @@ from typing import Any
 
 from rag.errors import LoadError, MissingExtra
 from rag.loaders.decode import decode
-from rag.loaders.heading import markdown_title
+from rag.loaders.heading import markdown_title, rst_title
 from rag.loaders.jsonl import iter_corpus, scan_corpus
+from rag.loaders.jsonlines import is_corpus
+from rag.loaders.languages import LANGUAGES, SUFFIXES
 from rag.loaders.limits import Clock, Limits, shown
 from rag.loaders.walk import Found, Skipped, walk
 from rag.types import Document, Failed
@@ -18,11 +20,20 @@ from rag.types import Document, Failed
 __all__ = ["documents", "read"]
 
 PLAIN, MARKDOWN, HTML, PDF, JSONL = "text/plain", "text/markdown", "text/html", "application/pdf", "application/jsonl"
+RST, CSV, TSV, SOURCE = "text/x-rst", "text/csv", "text/tab-separated-values", "text/x-code"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+OTHER_SOURCES = "kt kts scala swift lua pl pm r jl dart ex exs erl hs ml mli clj groovy m mm sql vb zig"
 TYPES: Mapping[str, str] = {
+    **SUFFIXES,
+    **dict.fromkeys((f".{name}" for name in OTHER_SOURCES.split()), SOURCE),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx"), MARKDOWN),
     **dict.fromkeys((".html", ".htm", ".xhtml"), HTML),
-    **dict.fromkeys((".txt", ".text", ".rst"), PLAIN),
+    **dict.fromkeys((".txt", ".text"), PLAIN),
+    **dict.fromkeys((".rst", ".rest"), RST),
+    ".csv": CSV,
+    **dict.fromkeys((".tsv", ".tab"), TSV),
     ".pdf": PDF,
+    ".docx": DOCX,
     ".jsonl": JSONL,
 }
 MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -43,7 +54,7 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
 )
-READ = "plain text and code, .md, .html, .pdf, .jsonl"
+READ = "plain text and code, .md, .rst, .html, .csv, .tsv, .pdf, .docx, .jsonl"
 
 Parse = Callable[[bytes, str, str | None, Limits], tuple[str, str, Any, Mapping[str, Any]]]
 
@@ -72,7 +83,7 @@ def read(
     """
     path = Path(path)
     kind = _kind(path)
-    if kind == JSONL:
+    if kind == JSONL and is_corpus(path):
         return list(iter_corpus(path, limits=limits))
     data = _bytes(path, limits)
     text, title, blocks, facts = PARSERS[kind](data, shown(path), encoding, limits)
@@ -113,7 +124,7 @@ def documents(
 
 def _read(found: Found, encoding: str | None, limits: Limits) -> Iterator[Document | Failed]:
     try:
-        if _kind(found.path) == JSONL:
+        if _kind(found.path) == JSONL and is_corpus(found.path):
             yield from scan_corpus(found.path, limits=limits)
         else:
             yield from read(found.path, id=found.id, encoding=encoding, limits=limits)
@@ -136,9 +147,11 @@ def _kind(path: Path) -> str:
         raise LoadError(f"{shown(path)}: is empty (0 bytes); a document needs text. Remove it, or write it again.")
     for magic, kind in MAGIC:
         if head.startswith(magic):
-            if kind == PDF:
-                return PDF
+            if kind == PDF or (named == DOCX and head.startswith(b"PK\x03\x04")):
+                return PDF if kind == PDF else DOCX
             raise LoadError(f"{shown(path)}: {kind}, which is not opened or expanded. What is read: {READ}.")
+    if named == DOCX:
+        raise LoadError(f"{shown(path)}: not a .docx: it is no zip archive. Save it as .docx again.")
     if named == PDF and b"%PDF-" not in head:
         raise LoadError(f"{shown(path)}: not a PDF: no %PDF- header in its first 1,024 bytes. Export it again.")
     if path.suffix.lower() not in TYPES and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith(
@@ -159,10 +172,24 @@ def _bytes(path: Path, limits: Limits) -> bytes:
     return data
 
 
-def _text(data: bytes, name: str, encoding: str | None, limits: Limits, *, titled: bool) -> tuple[str, str, Any, Any]:
+def _text(
+    data: bytes, name: str, encoding: str | None, limits: Limits, *, title: Callable[[str, str], str]
+) -> tuple[str, str, Any, Any]:
     text, codec = decode(data, name=name, encoding=encoding)
     limits.chars_ok(name, len(text))
-    return text, markdown_title(text) if titled else "", (), {"encoding": codec}
+    return text, title(text, name), (), {"encoding": codec}
+
+
+def _named(_text: str, name: str) -> str:
+    """The name of a file, which is what code is called by."""
+    return name.rpartition("/")[2]
+
+
+def _docx(data: bytes, name: str, encoding: str | None, limits: Limits) -> tuple[str, str, Any, Any]:
+    from rag.loaders.docx import extract
+
+    made = extract(data, name=name, clock=Clock(name, limits), limits=limits)
+    return made.text, made.title, made.blocks, made.metadata
 
 
 def _html(data: bytes, name: str, encoding: str | None, limits: Limits) -> tuple[str, str, Any, Any]:
@@ -184,8 +211,11 @@ def _pdf(data: bytes, name: str, encoding: str | None, limits: Limits) -> tuple[
 
 
 PARSERS: Mapping[str, Parse] = {
-    PLAIN: partial(_text, titled=False),
-    MARKDOWN: partial(_text, titled=True),
+    **dict.fromkeys((PLAIN, CSV, TSV, JSONL), partial(_text, title=lambda text, name: "")),
+    MARKDOWN: partial(_text, title=lambda text, name: markdown_title(text)),
+    RST: partial(_text, title=lambda text, name: rst_title(text)),
+    **dict.fromkeys((*LANGUAGES, SOURCE), partial(_text, title=_named)),
+    DOCX: _docx,
     HTML: _html,
     PDF: _pdf,
 }

@@ -45,8 +45,9 @@ def test_every_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str
     [
         ("a.MD", b"# x", "text/markdown"),
         ("a.mdx", b"# x", "text/markdown"),
-        ("a.rst", b"x\n=", "text/plain"),
-        ("a.py", b"x = 1", "text/plain"),
+        ("a.rst", b"x\n=", "text/x-rst"),
+        ("a.py", b"x = 1", "text/x-python"),
+        ("a.csv", b"a,b", "text/csv"),
         ("LICENSE", b"text", "text/plain"),
         ("a.xhtml", b"<p>x", "text/html"),
         ("page", b"\n<!DOCTYPE HTML><p>x", "text/html"),
@@ -74,7 +75,7 @@ def test_an_archive_is_refused_and_nothing_is_expanded(tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("word/document.xml", b"\0" * 50_000_000)
     for name, data, kind in (
-        ("bomb.docx", packed.getvalue(), "zip archive"),
+        ("bomb.xlsx", packed.getvalue(), "zip archive"),
         ("bomb.zip", packed.getvalue(), "zip archive"),
         ("bomb.txt", packed.getvalue(), "zip archive"),
         ("bomb.md.gz", gzip.compress(b"\0" * 50_000_000), "gzip archive"),
