@@ -35,16 +35,18 @@ TWO_PAGES = [
 def test_lines_become_blocks_with_a_page_and_a_box() -> None:
     text, blocks, title, facts = extract(pdf(TWO_PAGES, title="Lease (final)"))
     assert title == "Lease (final)"
-    assert facts == {"pages": 2}
+    assert facts["page_count"] == 2
+    assert [text[a:b].split("\n")[0] for a, b, _, _ in facts["pages"]] == ["Terms of the Lease", "Signatures"]
+    assert [row[2:] for row in facts["pages"]] == [[612.0, 792.0]] * 2
     assert [(b.kind, b.level, b.page, text[b.start : b.end]) for b in blocks] == [
         ("heading", 1, 1, "Terms of the Lease"),
         ("text", 0, 1, "The tenant (Alice) pays 1,200 \u20ac on the\nfirst day of each month, in ad-\nvance."),
         ("text", 0, 1, "Another paragraph."),
         ("heading", 2, 2, "Signatures"),
         ("text", 0, 2, "Signed by both."),
-        ("text", 0, 2, "2"),
+        ("supplement", 0, 2, "2"),
     ]
-    assert text.count("\f") == 1
+    assert text.count("\f") == 2  # between the pages, and in front of the page number
     left, top, right, bottom = blocks[1].box or (0, 0, 0, 0)
     assert 71 <= left <= 74
     assert 792 - 660 - 11 <= top <= 792 - 660 - 6  # capitals of 11 points above a baseline at 660
@@ -63,7 +65,8 @@ def test_blocks_are_ordered_and_cover_everything_but_white_space() -> None:
         assert block.box[1] < block.box[3] <= 792
         at = block.end
     assert not text[at:].strip()
-    assert all(a.page <= b.page for a, b in pairwise(document.blocks))
+    body = [b for b in document.blocks if b.kind != "supplement"]
+    assert all(a.page <= b.page for a, b in pairwise(body))
 
 
 def test_a_written_page_is_read_back_word_for_word() -> None:

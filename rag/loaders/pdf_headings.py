@@ -1,0 +1,276 @@
+"""Headings of a PDF without bookmarks: how lines are set, how they are numbered, and what the contents name.
+
+For every line the signs are added up: larger or bolder type than the body's, a line of its own, capitals, a place
+in the contents; against it speak sentences, captions, formulas, small type. Lines of one style are judged together
+too, because headings look alike. The number is left to the validator (`rag.loaders.outline`), which has the
+last word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rag.loaders.outline import MINIMUM, Candidate, Number, number_of, placed
+from rag.loaders.pdf_lines import Line
+
+__all__ = ["Body", "Heading", "body_of", "headings"]
+
+LONGEST = 180  # characters of a heading
+WORDS = 24
+MOST = 4  # lines of a heading
+TIGHT = 0.65  # space between the lines of one heading, in heights
+CAPTION = re.compile(
+    r"(?:figure|fig\.|table|tab\.|listing|example|algorithm|plate|image|photo|chart|exhibit|source|"
+    r"note|notes|abbildung|abb\.|tabelle|figura|tabla|tableau)\s*[\dA-Z.:]",
+    re.I,
+)
+ENDS = ".,;:?!"
+WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+class Body(NamedTuple):
+    """How the running text is set.
+
+    Args:
+        size: points.
+        bold: whether it is; `mono` as well.
+        font: its name without the mark of a subset.
+        leading: from line to line, in heights.
+    """
+
+    size: float
+    bold: bool
+    font: str
+    leading: float
+
+
+class Heading(NamedTuple):
+    """Lines `first` to `last` (inclusive) are a heading of that level, from 1."""
+
+    first: int
+    last: int
+    level: int
+
+
+class Group(NamedTuple):
+    """Lines in a row that are set alike and may be one heading."""
+
+    first: int
+    last: int
+    text: str
+    number: Number | None
+
+
+def body_of(lines: Sequence[Line]) -> Body:
+    """The style of most characters."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        if line.mono < 0.5:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+    if not sizes:
+        for line in lines:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+    size = min(sizes, key=lambda s: (-sizes[s], s)) if sizes else 10.0
+    fonts: Counter[str] = Counter()
+    bold = total = 0.0
+    steps: Counter[float] = Counter()
+    for k, line in enumerate(lines):
+        if abs(line.size - size) <= 0.3:
+            fonts[family(line)] += len(line.text)
+            bold, total = bold + line.bold * len(line.text), total + len(line.text)
+            above = lines[k - 1] if k else line
+            if above.page == line.page and above.column == line.column and abs(above.size - size) <= 0.3:
+                steps[round((line.place[1] - above.place[3]) / line.height, 1)] += 1
+    font = min(fonts, key=lambda f: (-fonts[f], f)) if fonts else ""
+    leading = min(steps, key=lambda s: (-steps[s], s)) if steps else 0.2
+    return Body(size, bold > 0.5 * max(total, 1.0), font, leading)
+
+
+def family(line: Line) -> str:
+    """Name of the font without the mark of a subset."""
+    return line.font.rpartition("+")[2]
+
+
+def style(line: Line) -> tuple[float, bool, bool, bool, bool, str]:
+    """How a line is set: size, bold, italic, monospaced, in capitals, font."""
+    return (
+        round(line.size * 2) / 2,
+        line.bold > 0.5,
+        line.italic > 0.5,
+        line.mono > 0.6,
+        capitals(line.text),
+        family(line),
+    )
+
+
+def capitals(text: str) -> bool:
+    """Whether a line is written in capitals."""
+    letters = [char for char in text if char.isalpha()]
+    return len(letters) >= 4 and sum(char.isupper() for char in letters) >= 0.9 * len(letters)
+
+
+def headings(
+    lines: Sequence[Line], *, skipped: set[int], named: Mapping[int, int], sure: Mapping[int, int] | None = None
+) -> list[Heading]:
+    """The headings of a text.
+
+    Args:
+        lines: in the order of reading, without furniture.
+        skipped: indices of lines that are none (contents, tables, code).
+        named: lines that the contents name, with the level there.
+        sure: lines that are headings beyond doubt, with their level.
+    """
+    if not lines:
+        return []
+    body = body_of(lines)
+    groups = _groups(lines, skipped, body)
+    alone = [_alone(lines, group, body) for group in groups]
+    weights = [_weight(lines, group, body, stands) for group, stands in zip(groups, alone, strict=True)]
+    weights = _by_style(lines, groups, weights, body)
+    chosen: list[int] = []
+    candidates: list[Candidate] = []
+    before = 0
+    for g, group in enumerate(groups):
+        inside = range(group.first, group.last + 1)
+        level = max(((sure or {}).get(k, 0) for k in inside), default=0)
+        told = any(k in named for k in inside)
+        if weights[g] < MINIMUM - 1.6 and not level and not told:
+            continue
+        first = lines[group.first]
+        look = style(first)
+        candidates.append(
+            Candidate(
+                weights[g] + (1.5 if told else 0.0),
+                look[:2] + look[2:5] + (body.font == look[5],),
+                (look[0], float(look[1]), float(look[4])),
+                group.number,
+                max(0, group.first - before),
+                bool(level) or (told and weights[g] > 0.5),
+                level,
+            )
+        )
+        chosen.append(g)
+        before = group.last + 1
+    found = placed(candidates, lines=len(lines))
+    return [Heading(groups[chosen[p.which]].first, groups[chosen[p.which]].last, p.level) for p in found]
+
+
+def _groups(lines: Sequence[Line], skipped: set[int], body: Body) -> list[Group]:
+    """Short runs of lines that are set alike; a number on a line of its own goes with its title."""
+    found: list[Group] = []
+    k = 0
+    while k < len(lines):
+        if k in skipped or len(lines[k].text) > LONGEST:
+            k += 1
+            continue
+        last = k
+        text = lines[k].text
+        number = number_of(text)
+        while last + 1 < len(lines) and last + 1 not in skipped and last - k < MOST:
+            if not _goes_on(lines[last], lines[last + 1], body, lone=number is not None and number.end >= len(text)):
+                break
+            last += 1
+            text += " " + lines[last].text
+        if len(text) <= LONGEST and last - k < MOST:
+            found.append(Group(k, last, text, number))
+        k = last + 1
+    return found
+
+
+def _goes_on(above: Line, below: Line, body: Body, *, lone: bool) -> bool:
+    """Whether a line belongs to the heading, if it is one, of the line above it."""
+    if above.page != below.page or above.column != below.column:
+        return False
+    gap = below.place[1] - above.place[3]
+    if lone and above.size >= body.size and below.size >= above.size - 0.5 and below.size > body.size:
+        return -above.height < gap < 4 * above.height
+    if abs(above.size - below.size) > 0.6 or (above.bold > 0.5) != (below.bold > 0.5):
+        return False
+    if family(above) != family(below) and above.size < 1.1 * body.size:
+        return False
+    if number_of(below.text) is not None and number_of(above.text) is not None:
+        return False
+    return -above.height < gap < TIGHT * above.height
+
+
+def _alone(lines: Sequence[Line], group: Group, body: Body) -> float:
+    """Points for white space above and below."""
+    first, last = lines[group.first], lines[group.last]
+    points = 0.0
+    above = lines[group.first - 1] if group.first else None
+    if above is None or above.page != first.page or above.column != first.column:
+        points += 0.5
+    else:
+        gap = (first.place[1] - above.place[3]) / min(first.height, above.height)
+        points += 0.8 if gap > body.leading + 0.45 else 0.4 if gap > body.leading + 0.2 else -0.6
+    below = lines[group.last + 1] if group.last + 1 < len(lines) else None
+    if below is not None and below.page == last.page and below.column == last.column:
+        gap = (below.place[1] - last.place[3]) / min(last.height, below.height)
+        points += 0.3 if gap > body.leading + 0.15 else 0.0
+    elif below is not None and below.page != last.page:
+        points -= 0.5  # a heading does not end a page
+    return points
+
+
+def _weight(lines: Sequence[Line], group: Group, body: Body, stands: float) -> float:
+    """The signs of one group, its number aside."""
+    first = lines[group.first]
+    text = group.text
+    rest = text[group.number.end :].strip() if group.number else text
+    words = WORD.findall(rest)
+    ratio = first.size / body.size
+    points = stands
+    points += 2.4 if ratio >= 1.3 else 1.9 if ratio >= 1.14 else 1.2 if ratio >= 1.06 else 0.0 if ratio > 0.95 else -1.5
+    if min(line.bold for line in lines[group.first : group.last + 1]) > 0.6 and not body.bold:
+        points += 1.6
+    elif first.italic > 0.8 and ratio > 0.95:
+        points += 0.4
+    if family(first) != body.font and first.mono < 0.5 and ratio > 0.95:
+        points += 0.3
+    if capitals(text):
+        points += 0.7
+    if first.mono > 0.6:
+        points -= 1.2
+    if not words and not (group.number and group.number.series not in ("decimal", "roman", "letter")):
+        points -= 3.0
+    if CAPTION.match(text):
+        points -= 3.0
+    if text[-1] in ENDS:
+        points -= {",": 2.5, ";": 2.5, ".": 1.2, ":": 0.9, "?": 0.2, "!": 0.5}[text[-1]]
+    head = rest[:1]
+    if head and not head.isupper() and not head.isdigit():
+        points -= 1.0 if head.islower() else 0.8
+    if len(words) > WORDS or len(text) > LONGEST - 40:
+        points -= 1.5
+    if group.last - group.first >= 2:
+        points -= 0.8
+    letters = sum(char.isalpha() or char.isspace() for char in text)
+    if letters < 0.6 * len(text):
+        points -= 1.0
+    return points
+
+
+def _by_style(lines: Sequence[Line], groups: Sequence[Group], weights: Sequence[float], body: Body) -> list[float]:
+    """Weights drawn towards those of the same style: headings look alike, and body text is no heading."""
+    total: Counter[object] = Counter()
+    for line in lines:
+        total[style(line)] += len(line.text)
+    chars = max(1, sum(total.values()))
+    members: dict[object, list[float]] = defaultdict(list)
+    for group, weight in zip(groups, weights, strict=True):
+        members[style(lines[group.first])].append(weight)
+    result = []
+    for group, weight in zip(groups, weights, strict=True):
+        look = style(lines[group.first])
+        like = members[look]
+        good = sum(w >= MINIMUM - 0.7 for w in like) / len(like)
+        points = weight
+        if total[look] > 0.25 * chars:
+            points -= 1.0
+        if len(like) >= 3:
+            points += 0.6 if good >= 0.7 else -0.6 if good < 0.3 else 0.0
+        result.append(points)
+    return result
