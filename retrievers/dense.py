@@ -48,8 +48,9 @@ class Dense:
 
     With `fields` the notes of growers are embedded too, in one of two forms. `prefix` puts them between the headings
     and the text of a leaf, `prefix_tokens` of cl100k at most, and the leaf keeps one vector: contextual retrieval
-    (Anthropic, 2024). `vectors` gives every note a vector of its own, `most` a leaf at most, and a leaf scores by the
-    best of its vectors. Notes that failed verification are never embedded; hits are the leaves, never the notes.
+    (Anthropic, 2024). `vectors` gives every note a vector of its own, with the headings in front, `most` a leaf at
+    most, and a leaf scores by the best of its vectors. Notes that failed verification are never embedded; hits are the
+    leaves, never the notes.
 
     Args:
         query: its text is embedded as a question.
@@ -129,7 +130,7 @@ class Dense:
         self, corpus: Corpus, old: Part | None, new: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """int32 (m,), ascending: whose note each row is; float32 (m, d). Notes of leaves that were there are copied."""
-        pairs = list(note_rows(corpus, new.tolist(), self.fields, self.most))
+        pairs = list(note_rows(corpus, new.tolist(), self.fields, self.most, path=self.path))
         leaf = np.array([one for one, _ in pairs], dtype=np.int32)
         rows = np.empty((len(pairs), self.embedder.dim), dtype=np.float32)
         for at in range(0, len(pairs), WINDOW):

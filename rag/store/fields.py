@@ -56,11 +56,12 @@ def field_texts(corpus: Corpus, leaves: Sequence[int] | NDArray[np.int64] | None
 
 
 def note_rows(
-    corpus: Corpus, leaves: Sequence[int] | NDArray[np.int64], fields: Sequence[str], most: int
+    corpus: Corpus, leaves: Sequence[int] | NDArray[np.int64], fields: Sequence[str], most: int, *, path: bool = False
 ) -> Iterator[tuple[int, str]]:
     """(leaf, text) of each note of the given leaves and fields, `most` a leaf at most; failed and blank ones left out.
 
-    A note that says what another note of its leaf says is given once.
+    A note that says what another note of its leaf says is given once. With `path` the document's title and the headings
+    stand in front of each, as they do in front of a leaf's text.
     """
     for leaf in leaves:
         tree, node = corpus.tree(int(corpus.doc[leaf])), int(corpus.node[leaf])
@@ -72,8 +73,9 @@ def note_rows(
                 else [note.text for note in notes_of(tree, field, node) if note.ok is not False]
             )
             found.update(dict.fromkeys(text for text in texts if text.strip()))
+        above = field_text(tree, node, PATH) if path else ""
         for text in list(found)[:most]:
-            yield int(leaf), text
+            yield int(leaf), f"{above}\n{text}" if above and text != above else text
 
 
 def prefixed(
