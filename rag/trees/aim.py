@@ -27,6 +27,7 @@ SECTIONS = _stems(
     "chapter section part article clause page paragraph scene episode appendix annex meeting document report paper file"
     " entry record"
 )
+WHOLES = _stems("document report paper file meeting")
 TIMES = _stems("time occasion event instance case occurrence incident")
 SUMMARY = re.compile(
     r"\b(?:summari[sz]e|summary|overview|outline of|main (?:points|ideas|topics|themes|findings)"
@@ -79,7 +80,7 @@ class Aim(NamedTuple):
 
     Args:
         aim: `fact`, `list`, `count`, `sections`, `summary` or `compare`.
-        kind: of an item or an answer, as `rag.readers.question.Asked.kind` where that is known, else `thing`.
+        kind: of an item or an answer: `section`, `document`, or as `rag.readers.question.Asked.kind`; else `thing`.
         words: (stem, weight) of the words that carry its content, in order; names and numbers weigh 2.
         names: groups of stems that belong together (`May 11, 2026`, `Ezra Quill`); in lists all must be met.
         plain: the other stems.
@@ -131,7 +132,7 @@ def _aim(question: str) -> tuple[str, str, frozenset[str]]:  # noqa: PLR0911 - o
     if counted:
         noun = _noun(question, counted.end())
         if noun in TIMES or noun in SECTIONS or "often" in counted[0].lower():
-            return "count", "section", frozenset({noun})
+            return "count", "document" if noun in WHOLES else "section", frozenset({noun})
         if counted["distinct"]:
             return "count", KIND_OF.get(noun, "thing"), frozenset({noun} & KIND_OF.keys())
         return "fact", wanted.kind, frozenset()
@@ -142,7 +143,7 @@ def _aim(question: str) -> tuple[str, str, frozenset[str]]:  # noqa: PLR0911 - o
             continue
         noun, raw = _noun(question, found.end()), _raw(question, found.end())
         if noun in SECTIONS and (listed or not re.search(r"\bis\b", raw)):
-            return "sections", "section", frozenset({noun})
+            return "sections", "document" if noun in WHOLES else "section", frozenset({noun})
         many = listed is not None or (raw.endswith("s") and not raw.endswith("ss")) or raw == "people"
         if many:
             kind = KIND_OF.get(noun, "thing")

@@ -135,7 +135,7 @@ class Asking(NamedTuple):
                 sources=fenced(place + "\n".join(lines)),
                 question=query.text,
                 task=TASKS.get(aim.aim, "Give the one answer, or up to three that contradict each other."),
-                form=f" ({aim.kind})" if aim.kind not in ("thing", "section") else "",
+                form=f" ({aim.kind})" if aim.kind not in ("thing", "section", "document") else "",
                 quoted=', and in "quote" the words of that sentence, letter for letter' if self.quotes else "",
             )
             return Window(messages, tuple(shown))

@@ -219,10 +219,11 @@ def _listed(
     weights = {s.start: weight for weight, s in best}
     strong = [s for s in found if s.score > 0 and _meets(aim, s.words | above)]
     items: dict[str, tuple[str, list[Sentence]]] = {}
-    if aim.kind == "section":
+    if aim.kind in ("section", "document"):
         proof = strong or [s for _, s in best[:1]] or list(found[:1])
-        title = tree[node].path[-1:] or (tree.document.title,)
-        text = title[0] or tree.document.text[proof[0].start : proof[0].end]
+        name = tree.document.title or tree.document.id
+        title = tree[node].path[-1:] if aim.kind == "section" else (name,)
+        text = (title or (tree.document.title,))[0] or tree.document.text[proof[0].start : proof[0].end]
         items[text] = (text, proof)
     else:
         for one in strong:

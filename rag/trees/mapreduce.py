@@ -25,7 +25,7 @@ from rag.trees.schedule import bottom_up
 from rag.trees.steps import LISTS, Run
 from rag.types import Query
 
-__all__ = ["MapReduce"]
+__all__ = ["MapReduce", "clock"]
 
 NAME = "trees/mapreduce"
 
@@ -132,7 +132,7 @@ class MapReduce:
         if not chosen:
             return Rationale(0)
         parents = _paths(tree, chosen)
-        run = Run(self, query, tree, aim, frozenset(chosen), late or _clock(self.deadline))
+        run = Run(self, query, tree, aim, frozenset(chosen), late or clock(self.deadline))
         run.allowed.update(self._plan(run, chosen, parents))
         modelled = self.llm is not None and not (self.calls == 0 or self.tokens == 0)
         workers = self.concurrency if modelled else 1
@@ -177,8 +177,8 @@ def _paths(tree: DocTree, units: Sequence[int]) -> dict[int, int]:
     return found
 
 
-def _clock(deadline: float | None) -> Callable[[], bool]:
-    """Tells whether the time from now is up."""
+def clock(deadline: float | None) -> Callable[[], bool]:
+    """Tells whether so many seconds from now are over; 0 seconds always are, None never."""
     if deadline is None:
         return lambda: False
     end = time.monotonic() + deadline

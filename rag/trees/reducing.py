@@ -55,7 +55,9 @@ def reduce_offline(node: int, said: Sequence[Rationale], aim: Aim, *, margin: fl
     """
     base = gathered(node, said)
     exact = aim.aim in ("list", "count", "sections")
-    claims = merged((claim for one in said for claim in one.claims), exact=exact, apart=aim.kind == "section")
+    claims = merged(
+        (claim for one in said for claim in one.claims), exact=exact, apart=aim.kind in ("section", "document")
+    )
     statuses = {one.status for one in said}
     if claims and "answered" in statuses:
         status = "answered"

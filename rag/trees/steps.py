@@ -131,7 +131,7 @@ class Run:
 
     def _placed(self, node: int, made: Rationale) -> Rationale:
         """The record with its claims put into their section."""
-        at = section_of(self.tree, node)
+        at = 0 if self.aim.kind == "document" else section_of(self.tree, node)
         span = Span(self.tree.document.id, int(self.tree.start[at]), int(self.tree.end[at]))
         return replace(made, claims=tuple(claim._replace(at=span) for claim in made.claims))
 
