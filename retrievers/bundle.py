@@ -12,7 +12,7 @@ __all__ = ["governing", "numbers", "references"]
 
 CUES = re.compile(
     r"\b(?:except(?:ion|ions)?\b|unless\b|subject to\b|notwithstanding\b|provided(?:,)? (?:that|however)\b"
-    r"|(?:does|shall) not apply\b|applies (?:only )?to\b|for (?:the )?purposes? of\b|as used in\b|definitions?\b|is defined\b"
+    r"|(?:does|shall) not apply\b|applies (?:only )?to\b|for (?:the )?purposes? of\b|as used in\b|definitions?\b"
     r"|the term\b|[\"”']\s+(?:means|shall mean)\b|means\b|scope\b)",
     re.IGNORECASE,
 )

@@ -29,6 +29,9 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/hybrid": lambda: {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
     },
+    "retrievers/tree": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/merge": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/location": lambda: {"inner": registry.find("retrievers/bm25")()},
     "readers/extractive": lambda: {"scorer": None},
 }
 WEIGHTS = {"rerankers/cross-encoder", "readers/stuff"}  # nothing to do without a model: checked with `-m model`
