@@ -33,6 +33,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/merge": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/location": lambda: {"inner": registry.find("retrievers/bm25")()},
     "readers/extractive": lambda: {"scorer": None},
+    "readers/mapreduce": lambda: {"scorer": None},
 }
 WEIGHTS = {"rerankers/cross-encoder", "readers/stuff"}  # nothing to do without a model: checked with `-m model`
 
