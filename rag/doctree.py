@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,10 @@ class DocTree:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles: the fields, never what was worked out from them, so reading a tree does not change it."""
+        return {one.name: self.__dict__[one.name] for one in fields(self)}
 
     @cached_property
     def leaf_ids(self) -> NDArray[np.int64]:
