@@ -59,7 +59,16 @@ class BM25:
         At most k leaves that share a term with the question, best first, ties in index order.
     """
 
-    shapes_index: ClassVar[tuple[str, ...]] = ("k1", "b", "delta", "method", "language", "path", "fields")
+    shapes_index: ClassVar[tuple[str, ...]] = (
+        "k1",
+        "b",
+        "delta",
+        "method",
+        "language",
+        "identifiers",
+        "path",
+        "fields",
+    )
 
     k: int = Field(default=100, ge=1, description="hits returned")
     k1: float = Field(default=0.9, ge=0, description="how slowly repetitions of a term stop counting")
@@ -67,6 +76,7 @@ class BM25:
     delta: float = Field(default=0.5, ge=0, description="floor of a term that occurs; bm25l and bm25+ alone read it")
     method: Method = Field(default="lucene", description="variant of the formula")
     language: Language = Field(default="english", description="stemmer; none keeps words as they are")
+    identifiers: bool = Field(default=False, description="index the words of names such as parseHeader too; for code")
     stopwords: Literal["english", "none"] = Field(default="english", description="words left out of questions")
     path: bool = Field(default=True, description="index the title and the headings above a leaf with it")
     fields: Mapping[str, float] = Field(
@@ -102,14 +112,14 @@ class BM25:
         part.save("scores", scores.astype(np.float32))
 
     def _counts(self, corpus: Corpus, part: Part) -> Any:
-        analyzer = Analyzer(self.language)
+        analyzer = Analyzer(self.language, self.identifiers)
         if part.old is None or not np.any(corpus.reuse >= 0):
             return analyzer.count(corpus.texts(path=self.path))
         fresh = analyzer.count(corpus.texts(np.flatnonzero(corpus.reuse < 0), path=self.path))
         return postings.merge(postings.load(part.old), corpus.reuse, fresh)
 
     def _build_fields(self, corpus: Corpus, part: Part) -> None:
-        analyzer, names = Analyzer(self.language), list(self.fields)
+        analyzer, names = Analyzer(self.language, self.identifiers), list(self.fields)
         old = part.old is not None and bool(np.any(corpus.reuse >= 0))
         new = np.flatnonzero(corpus.reuse < 0) if old else None
         apart = self.path and fields.PATH not in self.fields
@@ -152,7 +162,7 @@ class BM25:
 
     @cached_property
     def _analyzer(self) -> Analyzer:
-        return Analyzer(self.language)
+        return Analyzer(self.language, self.identifiers)
 
     def terms(self, text: str) -> list[str]:
         """The terms of a question that are searched for."""

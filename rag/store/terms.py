@@ -48,6 +48,8 @@ _UNSPACED = re.compile(
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]+"
 )
 _ACCENTS = re.compile("[\u0300-\u036f]+")
+_CAMEL = re.compile(r"(?<![^\W_])(?=[^\W_]*?[^\W\d_A-Z][A-Z]|[A-Z]{2,}[^\W\d_A-Z]|[^\W\d_]+\d)[^\W_]+")
+_HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[A-Z])")
 
 _FUNCTION_WORDS = (
     "a about above after again against all am an and any are as at be because been before being below between both but"
@@ -86,9 +88,12 @@ class Analyzer:
 
     Args:
         language: whose Snowball stemmer to use; `none` keeps words as they are.
+        identifiers: whether a name of several words, such as `parseHTTPHeader`, gives these words too. Names joined by
+            `_` or `-` are several words in any case.
     """
 
     language: Language = "english"
+    identifiers: bool = False
 
     @cached_property
     def _stems(self) -> Any:
@@ -98,14 +103,20 @@ class Analyzer:
 
         return Stemmer.Stemmer(self.language, 0).stemWords
 
+    def _lower(self, text: str) -> str:
+        """The text in lower case, with the words of a name behind it where identifiers are divided."""
+        if self.identifiers:
+            text = _CAMEL.sub(lambda found: f"{found[0]} {_HUMP.sub(' ', found[0])}", text)
+        return text.lower()
+
     def terms(self, text: str) -> list[str]:
         """The terms of one text, in order, repetitions included."""
-        words = _WORD.findall(text.lower())
+        words = _WORD.findall(self._lower(text))
         return [term for terms in self._expand(words) for term in terms]
 
     def words(self, text: str) -> list[tuple[str, tuple[str, ...]]]:
         """Each word of one text in lower case, with the terms it gives."""
-        words = _WORD.findall(text.lower())
+        words = _WORD.findall(self._lower(text))
         return list(zip(words, self._expand(words), strict=True))
 
     def count(self, texts: Iterable[str]) -> TermCounts:
@@ -115,7 +126,7 @@ class Analyzer:
         flat, ends = array("i"), array("q", [0])
         number, find = seen.__getitem__, _WORD.findall
         for text in texts:
-            flat.extend(map(number, find(text.lower())))
+            flat.extend(map(number, find(self._lower(text))))
             ends.append(len(flat))
         expanded = self._expand(list(seen))
         terms = sorted({term for found in expanded for term in found})

@@ -159,3 +159,18 @@ def test_an_update_reads_only_new_leaves_and_equals_a_fresh_build(method: str) -
 def test_an_unbound_retriever_says_what_to_do() -> None:
     with pytest.raises(RagError, match=r"retrievers/bm25: not bound to an index.*bind\(store\)"):
         BM25()(Query("q", "oak"))
+
+
+def test_names_of_several_words_are_found_by_their_words_where_identifiers_are_divided() -> None:
+    documents = [Document(str(i), text) for i, text in enumerate(("x = parseHTTPHeader(a)", "y = other(b)"))]
+
+    def found(question: str, identifiers: bool) -> list[str]:
+        store = in_memory([flat(one, [(0, len(one.text))]) for one in documents])
+        bm25 = BM25(identifiers=identifiers, language="none")
+        bm25.build(store.corpus, store.part(part_key(bm25)))
+        return [hit.doc for hit in bm25.bind(store)(Query("q", question))]
+
+    for question in ("header", "http", "parse", "parseHTTPHeader", "parsehttpheader"):
+        assert found(question, identifiers=True) == ["0"]
+    assert found("header", identifiers=False) == []
+    assert found("parseHTTPHeader", identifiers=False) == ["0"]
