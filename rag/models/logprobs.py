@@ -129,8 +129,9 @@ def choices(
     Raises:
         ModelError: the model failed, or its numbers are not finite.
     """
-    one = _own if callable(getattr(type(model), "choice_logprobs", None)) else _reported
-    rows = list(ordered(lambda messages: one(model, messages, options, version), asked, workers=min(4, len(asked))))
+    own = callable(getattr(type(model), "choice_logprobs", None))  # uses the cores itself
+    one, workers = (_own, 1) if own else (_reported, min(4, len(asked)))
+    rows = list(ordered(lambda messages: one(model, messages, options, version), asked, workers=workers))
     values = np.asarray(rows, dtype=np.float64).reshape(len(asked), len(options))
     if not np.isfinite(values).all():
         raise ModelError(f"{model.name}: gave logarithms of probabilities that are none, for {len(asked)} choices.")
