@@ -32,6 +32,9 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/tree": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/merge": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/location": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/headings": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/route": lambda: {"plain": registry.find("retrievers/bm25")()},
+    "retrievers/tiers": lambda: {"fused": None},
     "readers/extractive": lambda: {"scorer": None},
     "readers/mapreduce": lambda: {"scorer": None},
 }
