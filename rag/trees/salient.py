@@ -203,14 +203,21 @@ def pick(
     tokens: int,
     k: int | None = None,
     tokenizer: str = "cl100k",
+    known: dict[int, int] | None = None,
 ) -> tuple[Range, ...]:
-    """As `salient`, of the candidates `which` for the sentences `low` up to `high` of a table."""
+    """As `salient`, of the candidates `which` for the sentences `low` up to `high` of a table.
+
+    `known` keeps the tokens of sentences between calls for one table.
+    """
     scores = table.scores(which, np.full(len(which), low), np.full(len(which), high))
     best = np.sort(which[np.lexsort((which, -np.round(scores, 9)))[:MOST]]).tolist()
     spans = [(int(table.start[i]), int(table.end[i])) for i in best]
     count = counter(tokenizer)
-    costs = [n + 1 for n in count.counts([text[a:b] for a, b in spans])]  # one for the blank between two
+    known = {} if known is None else known
+    new = [i for i in best if i not in known]
     at = dict(zip(best, spans, strict=True))
+    known.update(zip(new, count.counts([text[slice(*at[i])] for i in new]), strict=True))
+    costs = [known[i] + 1 for i in best]  # one for the blank between two
     chosen = [at[i] for i in table.choose(best, low, high, costs, tokens + 1)[:k]]
     while len(chosen) > 1 and count.count(" ".join(text[a:b] for a, b in chosen)) > tokens:
         chosen.pop()
