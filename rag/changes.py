@@ -53,6 +53,11 @@ class Changes:
         self._moved: list[tuple[int, str, str]] = []
 
     @property
+    def _renewing(self) -> bool:
+        """Whether a grower can go on from a document's tree before; not where that was made by other settings."""
+        return not self.recut and any(hasattr(grower, "renew") for grower in self.growers)
+
+    @property
     def touched(self) -> bool:
         """Whether any leaf can differ from the generation before."""
         return bool(self.added or self.changed or self.deleted or self.recut)
@@ -124,7 +129,8 @@ class Changes:
             if old and old.digest == digest and not self.recut:
                 self.unchanged += 1
                 continue
-            yield Job(document.id, packed, item.root, item.source, digest)
+            before = writer.body(old.row)[1:] if old and self._renewing else None
+            yield Job(document.id, packed, item.root, item.source, digest, before)
 
     def _old(self, writer: Writer, listed: Listing) -> Iterator[Job]:
         """Documents of the index that the sources do not hold, to be cut by other settings."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from rag.doctree import DocTree
 from rag.errors import ConfigError, MissingExtra, MissingWeights, RagError, StageError
 from rag.pool import Ordered, processes
 from rag.registry import name_of
 from rag.stage import Chunker, Grower, apply
-from rag.store.codec import leaf_keys, pack_tree, unpack_document
+from rag.store.codec import leaf_keys, pack_tree, unpack_document, unpack_tree
 from rag.types import Document, Failed
 
 __all__ = ["Cut", "Job", "crew", "cut_all"]
@@ -27,13 +28,20 @@ FATAL = (ConfigError, MissingExtra, MissingWeights)  # would repeat itself on ev
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A document to cut: its id and what `pack_document` made of it; the rest is for the caller."""
+    """A document to cut: its id and what `pack_document` made of it; the rest is for the caller.
+
+    `before` is the document and its tree in the generation before, packed, for growers that can `renew`.
+    """
 
     id: str
     packed: bytes
     root: str = ""
     source: str = ""
     digest: str = ""
+    before: tuple[bytes, bytes] | None = None
+
+
+Packed = tuple[str, bytes, tuple[bytes, bytes] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,10 @@ def cut_all(
     """
     sent: deque[list[Job]] = deque()
 
-    def groups() -> Iterator[list[tuple[str, bytes]]]:
+    def groups() -> Iterator[list[Packed]]:
         for group in _groups(jobs):
             sent.append(group)
-            yield [(job.id, job.packed) for job in group]
+            yield [(job.id, job.packed, job.before) for job in group]
 
     found = map(partial(_cut, chunker, growers), groups()) if ordered is None else ordered(_work, groups())
     for cuts in found:
@@ -106,25 +114,26 @@ def _prepare(chunker: Chunker, growers: tuple[Grower, ...]) -> None:
     _STAGES.append((chunker, growers))
 
 
-def _work(packed: Sequence[tuple[str, bytes]]) -> list[Cut | Failed]:
+def _work(packed: Sequence[Packed]) -> list[Cut | Failed]:
     return _cut(*_STAGES[-1], packed)
 
 
-def _cut(chunker: Chunker, growers: Sequence[Grower], packed: Sequence[tuple[str, bytes]]) -> list[Cut | Failed]:
-    documents = [unpack_document(*one) for one in packed]
+def _cut(chunker: Chunker, growers: Sequence[Grower], packed: Sequence[Packed]) -> list[Cut | Failed]:
+    documents = [unpack_document(id_, one) for id_, one, _ in packed]
+    olds = [None if old is None else unpack_tree(unpack_document(id_, old[0]), old[1]) for id_, _, old in packed]
     if len(documents) > 1 and hasattr(chunker, "batch"):
         try:
-            return _cut_group(chunker, growers, documents)
+            return _cut_group(chunker, growers, documents, olds)
         except FATAL:
             raise
         except Exception:  # one by one, the documents that it is about get their own message
-            return [_cut_one(chunker, growers, document) for document in documents]
-    return [_cut_one(chunker, growers, document) for document in documents]
+            return [_cut_one(chunker, growers, *one) for one in zip(documents, olds, strict=True)]
+    return [_cut_one(chunker, growers, *one) for one in zip(documents, olds, strict=True)]
 
 
-def _cut_one(chunker: Chunker, growers: Sequence[Grower], document: Document) -> Cut | Failed:
+def _cut_one(chunker: Chunker, growers: Sequence[Grower], document: Document, old: DocTree | None) -> Cut | Failed:
     try:
-        return _cut_group(chunker, growers, [document])[0]
+        return _cut_group(chunker, growers, [document], [old])[0]
     except FATAL:
         raise
     except Exception as error:  # a bad document must not end the good ones
@@ -134,11 +143,13 @@ def _cut_one(chunker: Chunker, growers: Sequence[Grower], document: Document) ->
         return Failed(document.id, StageError(stage, place, document.id, told.partition("\n")[0]))
 
 
-def _cut_group(chunker: Chunker, growers: Sequence[Grower], documents: list[Document]) -> list[Cut | Failed]:
+def _cut_group(
+    chunker: Chunker, growers: Sequence[Grower], documents: list[Document], olds: Sequence[DocTree | None]
+) -> list[Cut | Failed]:
     trees: list[Any] = apply(chunker, documents)
     for i, grower in enumerate(growers):
         try:
-            trees = apply(grower, trees)
+            trees = _grown(grower, trees, olds)
         except FATAL:
             raise
         except Exception as error:
@@ -162,3 +173,10 @@ def _cut_group(chunker: Chunker, growers: Sequence[Grower], documents: list[Docu
             )
         )
     return found
+
+
+def _grown(grower: Any, trees: Sequence[DocTree], olds: Sequence[DocTree | None]) -> list[DocTree]:
+    """Grow each tree; a grower with `renew` is given the tree that the document had before, where it had one."""
+    if not hasattr(grower, "renew") or all(old is None for old in olds):
+        return apply(grower, trees)
+    return [grower(tree) if old is None else grower.renew(tree, old) for tree, old in zip(trees, olds, strict=True)]
