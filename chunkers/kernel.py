@@ -90,6 +90,11 @@ class Kernel:
         own: NDArray[np.float64] = np.einsum("ij,ij->i", self.vectors, self.vectors)
         return own
 
+    @cached_property
+    def _last(self) -> dict[tuple[int, int], NDArray[np.float64]]:
+        """The rows of `within` that were made last."""
+        return {}
+
     def usual(self) -> NDArray[np.float64]:
         """float64 (M,), mean cosine of each intent to all units; 0 where there is no unit."""
         return self._cosines.mean(axis=1) if len(self.vectors) else np.zeros(len(self._cosines))
@@ -100,6 +105,8 @@ class Kernel:
         Entry (i, l - 1) is of the l units that begin with unit low + i; segments that would reach beyond the last unit
         hold the sum up to it.
         """
+        if (low, high) in self._last:  # cohesion and relevance ask for the same rows
+            return self._last[low, high]
         rows, width = high - low, self.width
         stop = min(len(self.vectors), high + width - 1)
         part = self.vectors[low:stop]
@@ -116,6 +123,8 @@ class Kernel:
             gram, shape=(rows, width), strides=(gram.strides[0], gram.strides[0] + gram.strides[1])
         )
         sums: NDArray[np.float64] = 2 * np.cumsum(skewed, axis=1)
+        self._last.clear()
+        self._last[low, high] = sums
         return sums
 
     def squares(self, low: int, high: int) -> NDArray[np.float64]:
