@@ -5,7 +5,8 @@ A stage calls `call` or `typed`. How calls behave is set around a run, not in ea
     with using(Calls(cache=Path("replies.sqlite"), budget=Budget(calls=100))):
         answer = pipe(query)
 
-Without `using`, calls are retried and counted, nothing is cached and nothing is limited.
+Without `using`, calls are retried and counted, nothing is cached and nothing is limited. A pipeline file sets the same
+for one model with `llms/cached` (`rag.models.cached`), which carries its own `Calls`; both then hold.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from rag import trace
 from rag.errors import Unavailable
-from rag.models.ledger import Budget, Ledger, Price, note
+from rag.models.ledger import Budget, Ledger, Price, note, spending
 from rag.models.llm import LLM, Message, Reply, estimate
 from rag.models.replies import Replies, key_of
 
@@ -102,6 +103,12 @@ class Calls:
         logprobs: int = 0,
     ) -> Reply:
         """One answer, from the cache or from the model; see `call`."""
+        own = getattr(llm, "calls", None)
+        if isinstance(own, Calls) and own is not self:
+            more = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "stop": stop}
+            return self._through(
+                own, llm, messages, {**more, "version": version, "schema": schema, "logprobs": logprobs}
+            )
         settings = {
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -122,6 +129,20 @@ class Calls:
             made = self._ask(llm, messages, schema, settings)
             replies.put(key, made)
             return made
+
+    def _through(self, own: Calls, llm: Any, messages: Sequence[Message], settings: Mapping[str, Any]) -> Reply:
+        """Ask a model that brings its own way of calling: that way is taken, and this budget holds too."""
+        price = self.prices.get(llm.name) or self.prices.get(llm.fingerprint) or NO_PRICE
+        prompt = estimate(messages)
+        most = prompt + int(settings["max_tokens"])
+        aside = {"calls": 1, "tokens": most, "cost": price.of(prompt, settings["max_tokens"])}
+        self.ledger.reserve(self.budget, aside, llm.name)
+        with spending() as spent:
+            try:
+                return own.complete(llm.inner, messages, **settings)
+            finally:
+                self.ledger.release(aside)
+                self.ledger.add(**spent.usage())
 
     def _ask(
         self, llm: LLM, messages: Sequence[Message], schema: Mapping[str, Any] | None, settings: Mapping[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rag.models.calls import call, current
+from rag.models.calls import Calls, call, current
 from rag.models.ledger import note
 from rag.models.llm import LLM, Message
 
@@ -71,14 +71,14 @@ def typed(
         return Typed(parse(loose(reply.text)), "tolerant", problem)
     except UNFIT as error:
         problem = _problem(error, reply.finish)
-    _count(repairs=1)
+    _count(llm, repairs=1)
     asked = [*messages, Message("assistant", reply.text), Message("user", REPAIR.format(problem=problem))]
     again = call(llm, asked, schema=schema, **settings)
     try:
         return Typed(parse(loose(again.text)), "repaired", problem)
     except UNFIT as error:
         problem = _problem(error, again.finish)
-    _count(fallbacks=1)
+    _count(llm, fallbacks=1)
     return Typed(fallback(), "fallback", problem)
 
 
@@ -98,8 +98,10 @@ def loose(text: str) -> Any:
     raise ValueError("there is no JSON object or array in it")
 
 
-def _count(**amounts: float) -> None:
-    current().ledger.add(**amounts)
+def _count(llm: LLM, **amounts: float) -> None:
+    own = getattr(llm, "calls", None)  # of `llms/cached`
+    for calls in (current(), *([own] if isinstance(own, Calls) else [])):
+        calls.ledger.add(**amounts)
     note(**amounts)
 
 
