@@ -2,7 +2,7 @@
 
 Servers of language models give probabilities of what they generate, not of what they read. A network of the Llama
 family is a screen of arithmetic: here it is, on 32-bit floats unpacked from a GGUF file, without any library but
-numpy. Llama: Touvron et al., 2023, https://arxiv.org/abs/2302.13971; rotary positions: Su et al., "RoFormer", 2021,
+numpy and onnxruntime's product of matrices. Llama: Touvron et al., 2023, https://arxiv.org/abs/2302.13971; rotary positions: Su et al., "RoFormer", 2021,
 https://arxiv.org/abs/2104.09864.
 
 Long text goes through in blocks; each sees the keys and values of the tokens before it, `memory` of them at most,
@@ -24,6 +24,7 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models.gguf import Gguf, opened
+from rag.models.products import Product, multiply
 from rag.models.tokens import clean
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ class Pieces(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """Weights as (inputs, outputs); queries, keys and values side by side, gate and up too."""
+    """Scales of the norms, and products; queries, keys and values side by side, gate and up too."""
 
     before: NDArray[np.float32]
-    qkv: NDArray[np.float32]
-    out: NDArray[np.float32]
+    qkv: Product
+    out: Product
     between: NDArray[np.float32]
-    gate_up: NDArray[np.float32]
-    down: NDArray[np.float32]
+    gate_up: Product
+    down: Product
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +85,14 @@ class Causal:
             block = ids[at : at + BLOCK]
             states, past = self._states(block, past)
             wanted = ids[at + 1 : at + 1 + len(block)]
-            logits = states[: len(wanted)] @ self._head.T
+            logits = self._out(states[: len(wanted)])
             chosen = logits[np.arange(len(wanted)), wanted]
             out[at + 1 : at + 1 + len(wanted)] = chosen - _logsum(logits)
         return np.round(out, 4)
 
     def following(self, ids: Sequence[int], past: Past | None = None) -> NDArray[np.float32]:
         """float32 (vocabulary,), natural logarithms of the probabilities of what follows the tokens."""
-        logits = self.read(ids, past)[0][-1:] @ self._head.T
+        logits = self._out(self.read(ids, past)[0][-1:])
         row: NDArray[np.float32] = np.round(logits[0] - _logsum(logits.copy())[0], 4)
         return row
 
@@ -103,6 +104,14 @@ class Causal:
             found, past = self._states(rows[at : at + BLOCK], past, forget=False)
             states.append(found)
         return np.concatenate(states), past or []
+
+    def begun(self, ids: tuple[int, ...]) -> Past:
+        """What those after these tokens see; the last beginning asked for is kept."""
+        kept: tuple[tuple[int, ...], Past] | None = self.__dict__.get("_begun")
+        if kept is None or kept[0] != ids:
+            kept = (ids, self.read(ids)[1])
+            self.__dict__["_begun"] = kept
+        return kept[1]
 
     def pieces(self, text: str) -> Pieces:
         """The tokens of a text with their places; text that looks like a mark of the model is ordinary text."""
@@ -137,7 +146,7 @@ class Causal:
         x = self._head[ids]
         after: Past = []
         for i, layer in enumerate(self._layers):
-            rows = _norm(x, layer.before, self._epsilon) @ layer.qkv
+            rows = layer.qkv(_norm(x, layer.before, self._epsilon))
             cut = heads * width
             queries = rows[:, :cut].reshape(count, heads, width).transpose(1, 0, 2)
             keys = rows[:, cut : cut + groups * width].reshape(count, groups, width).transpose(1, 0, 2)
@@ -148,18 +157,18 @@ class Causal:
             after.append((keys[:, -keep:], values[:, -keep:]))
             asked = _turned(queries, cos[seen:], sin[seen:]).reshape(groups, heads // groups * count, width)
             asked *= np.float32(width**-0.5)
-            scores = asked @ _turned(keys, cos, sin).transpose(0, 2, 1)
+            scores = multiply(asked, _turned(keys, cos, sin).transpose(0, 2, 1))
             scores = scores.reshape(groups, heads // groups, count, seen + count)
             scores[..., seen:] += mask
             scores -= scores.max(axis=-1, keepdims=True)
             np.exp(scores, out=scores)
             total = scores.sum(axis=-1, keepdims=True)
-            mixed = scores.reshape(groups, -1, seen + count) @ values
+            mixed = multiply(scores.reshape(groups, -1, seen + count), values)
             mixed = mixed.reshape(heads, count, width) / total.reshape(heads, count, 1)
-            x = x + mixed.transpose(1, 0, 2).reshape(count, cut) @ layer.out
-            both = _norm(x, layer.between, self._epsilon) @ layer.gate_up
+            x = x + layer.out(mixed.transpose(1, 0, 2).reshape(count, cut))
+            both = layer.gate_up(_norm(x, layer.between, self._epsilon))
             gate, up = np.split(both, 2, axis=1)
-            x = x + (gate / (1 + np.exp(-gate)) * up) @ layer.down
+            x = x + layer.down(gate / (1 + np.exp(-gate)) * up)
         return _norm(x, self._last, self._epsilon), after
 
     def _turns(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -193,13 +202,17 @@ class Causal:
         return self.file.floats("token_embd.weight")
 
     @cached_property
+    def _out(self) -> Product:
+        return Product(self._head.T)
+
+    @cached_property
     def _last(self) -> NDArray[np.float32]:
         return self.file.floats("output_norm.weight")
 
     @cached_property
     def _layers(self) -> list[_Layer]:
-        def side_by_side(*names: str) -> NDArray[np.float32]:
-            return np.ascontiguousarray(np.concatenate([self.file.floats(f"{name}.weight") for name in names]).T)
+        def side_by_side(*names: str) -> Product:
+            return Product(np.concatenate([self.file.floats(f"{name}.weight") for name in names]).T)
 
         found = []
         for i in range(int(self.file.fact("llama.block_count"))):

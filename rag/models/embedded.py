@@ -116,13 +116,16 @@ class EmbeddedLLM:
         """
         model = open_causal(locate(self.model))
         begin, end = model.mark("<|im_start|>"), model.mark("<|im_end|>")
-        ids: list[int] = []
+        turns: list[list[int]] = []
         for role, content in (*messages, Message("assistant", "")):
-            ids += [begin, *model.pieces(f"{role}\n{content}").ids.tolist()]
-            ids += [end, *model.pieces("\n").ids.tolist()] if content else []
-        if len(ids) > self.context:
-            raise TooLong(f"{self.name}: the prompt has {len(ids)} tokens, the context {self.context}. Ask for less.")
-        found = model.following(ids)
+            turn = [begin, *model.pieces(f"{role}\n{content}").ids.tolist()]
+            turns.append([*turn, end, *model.pieces("\n").ids.tolist()] if content else turn)
+        if sum(map(len, turns)) > self.context:
+            raise TooLong(
+                f"{self.name}: the prompt has {sum(map(len, turns))} tokens, the context {self.context}. Ask for less."
+            )
+        head = turns.pop(0) if messages[0].role == "system" else []  # the same in many calls: read once
+        found = model.following([one for turn in turns for one in turn], model.begun(tuple(head)) if head else None)
         return [float(found[int(model.pieces(option).ids[0])]) for option in options]
 
     def _ask(self, route: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
