@@ -1,9 +1,9 @@
 """A small causal language model in numpy: the probability of every token of a text, and of what could follow it.
 
 Servers of language models give probabilities of what they generate, not of what they read. A network of the Llama
-family is a screen of arithmetic: here it is, on 32-bit floats unpacked from a GGUF file, without any library but
-numpy and onnxruntime's product of matrices. Llama: Touvron et al., 2023, https://arxiv.org/abs/2302.13971; rotary positions: Su et al., "RoFormer", 2021,
-https://arxiv.org/abs/2104.09864.
+family is a screen of arithmetic: here it is, on 32-bit floats unpacked from a GGUF file, with numpy and onnxruntime's
+product of matrices. Llama: Touvron et al., 2023, https://arxiv.org/abs/2302.13971; rotary positions: Su et al.,
+"RoFormer", 2021, https://arxiv.org/abs/2104.09864.
 
 Long text goes through in blocks; each sees the keys and values of the tokens before it, `memory` of them at most,
 with positions counted anew from the oldest one kept. So every token is computed once, cost is linear, and
