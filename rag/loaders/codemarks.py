@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ BRANCH = 700  # characters of a branch that opens one
 TITLE = 160  # characters of a signature that becomes a title whole
 LARGEST = 4_000_000  # characters; longer files are made by machines and read as paragraphs
 FUNCTION, CLASS, GROUP = (CODE[k] for k in ("function", "class", "group"))
+REMARK = re.compile(r"[\r\n][ \t]*(?:#(?!\[)|//|/\*)")  # a comment between a signature and its body
 COMMENT = ("#", "//", "/*", "*", "--", "@", "#[", '"""', "///")
 
 
@@ -75,7 +77,8 @@ class Source:
 
     def title(self, a: int, b: int, name: tuple[int, int] | None) -> tuple[int, int]:
         """A signature without what opens the body; where it is long, its first line up to the name's end."""
-        end = a + len(self.text[a:b].rstrip(" \t\r\n{:=>-"))
+        shown = REMARK.split(self.text[a:b], maxsplit=1)[0].rstrip(" \t\r\n{:").removesuffix("=>")
+        end = a + len(shown.rstrip())
         if end - a > TITLE:
             end = name[1] if name is not None and a < name[1] <= a + TITLE else min(end, self.end[self.line(a)])
         return a, min(max(end, a), a + TITLE)
