@@ -25,16 +25,19 @@ def command(
 ) -> None:
     """Load, chunk, embed and store documents; only what changed when the folder is there."""
     from rag.config import load
+    from rag.models.ledger import spending
 
     pipeline = load(config, set=set, allow=allow)
-    with progress(quiet=quiet) as bar:
+    with spending() as ledger, progress(quiet=quiet) as bar:
         index = pipeline.index(paths or [], out, delete=delete or [], workers=workers, progress=bar)
     report = index.report
     assert report is not None, "building gives a report"
     if json:
-        emit(report.as_dict())
+        emit(report.as_dict() | ({"usage": dict(ledger.usage())} if ledger.usage() else {}))
     else:
         print(report.summary())
+    if ledger.usage():  # with several workers growers call from other processes, whose ledgers are not seen here
+        say("rag: model calls: " + ", ".join(f"{n:,.4g} {name}" for name, n in ledger.usage().items()), quiet=quiet)
     for failure in report.failures[:SHOWN]:
         say(f"rag: skipped {failure}", quiet=quiet)
     if report.failures:
