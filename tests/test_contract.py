@@ -25,6 +25,8 @@ def embedder() -> Any:
 
 # What a stage needs to run with no weights and no endpoint. A stage that is not here runs as it comes.
 OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
+    "chunkers/intent": lambda: {"embedder": embedder()},
+    "chunkers/semantic": lambda: {"embedder": embedder()},
     "retrievers/dense": lambda: {"embedder": embedder()},
     "retrievers/hybrid": lambda: {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
