@@ -62,6 +62,8 @@ FORM = frozenset(
     place take took taken happen happens happened occur occurs occurred occurring appear appears appeared
     involve involves involved involving involve include includes included
     many much often number question answer main key point points book text story document
+    speak speaks spoke spoken tell tells told talk talking see sees saw seen attend attended attending present found
+    part something somebody someone anything anyone anybody thing things
     event events experience experiences unfold unfolded
     feature features featured contain contains contained discuss discusses discussed talk talks talked say says said
     """.split()  # noqa: SIM905 - reads as a list

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -62,7 +62,15 @@ class Sentence(NamedTuple):
     score: float
 
 
-def map_offline(tree: DocTree, node: int, query: Query, aim: Aim, scorer: Scorer | None = None) -> Rationale:
+def map_offline(
+    tree: DocTree,
+    node: int,
+    query: Query,
+    aim: Aim,
+    scorer: Scorer | None = None,
+    *,
+    only: Collection[int] | None = None,
+) -> Rationale:
     """What a unit says, without a language model.
 
     Evidence is the best sentences by words (BM25 whose document frequencies are replaced by weights of the question
@@ -84,6 +92,7 @@ def map_offline(tree: DocTree, node: int, query: Query, aim: Aim, scorer: Scorer
         query: the question.
         aim: how it was read.
         scorer: a cross-encoder.
+        only: leaves that may be read; None is all.
 
     Returns:
         `answered`, `partial` (some of what is asked for) or `none`.
@@ -91,7 +100,7 @@ def map_offline(tree: DocTree, node: int, query: Query, aim: Aim, scorer: Scorer
     Raises:
         ModelError: the scorer failed.
     """
-    found = sentences_of(tree, node, aim)
+    found = sentences_of(tree, node, aim, only)
     above = frozenset(terms(" ".join((tree.document.title, *tree[node].path))))
     met = frozenset().union(*(s.words for s in found)) & {w for w, _ in aim.words}
     share = _share(aim, met | above)
@@ -122,14 +131,18 @@ def map_offline(tree: DocTree, node: int, query: Query, aim: Aim, scorer: Scorer
     )
 
 
-def sentences_of(tree: DocTree, node: int, aim: Aim) -> list[Sentence]:
-    """Every sentence of a node, in source order, with its score."""
+def sentences_of(tree: DocTree, node: int, aim: Aim, only: Collection[int] | None = None) -> list[Sentence]:
+    """Every sentence of a node (or of some leaves of it), in source order, with its score."""
     text = tree.document.text
     weights = dict(aim.words)
     pairs = {(a, b) for group in aim.names for a, b in itertools.pairwise(group)}
     best = aim.total or 1.0
     found = []
-    for start, end, _ in cut(text, int(tree.start[node]), int(tree.end[node])):
+    ranges = [(int(tree.start[node]), int(tree.end[node]))]
+    if only is not None:
+        below = sorted(leaf for leaf in only if ranges[0][0] <= tree.start[leaf] and tree.end[leaf] <= ranges[0][1])
+        ranges = [(int(tree.start[leaf]), int(tree.end[leaf])) for leaf in below]
+    for start, end, _ in (piece for first, last in ranges for piece in cut(text, first, last)):
         bag = terms(text[start:end])
         if not text[start:end].strip():
             continue
@@ -226,16 +239,18 @@ def _listed(
         text = (title or (tree.document.title,))[0] or tree.document.text[proof[0].start : proof[0].end]
         items[text] = (text, proof)
     else:
+        text = tree.document.text
         for one in strong:
-            item = best_item(tree, (one,), (), aim)
-            if item:
-                items.setdefault(item.lower(), (item, []))[1].append(one)
+            item = best_item(tree, (one,), found, aim, alone=True)
+            if item is not None:
+                said = text[slice(*item)]
+                items.setdefault(said.lower(), (said, []))[1].append(one)
         if not items:
             proof = [s for _, s in best[:1]] or list(found[:1])
             item = best_item(tree, proof, found, aim)
             if item is not None:
-                holds = [s for s in found if item in tree.document.text[s.start : s.end]]
-                items[item.lower()] = (item, holds[:1] + [s for s in proof if s not in holds[:1]])
+                said, holds = text[slice(*item)], [s for s in found if s.start <= item[0] < s.end]
+                items[said.lower()] = (said, [*holds, *(s for s in proof if s not in holds)])
     if not items:
         return "partial", ()
     claims = []

@@ -132,7 +132,7 @@ class MapReduce:
         if not chosen:
             return Rationale(0)
         parents = _paths(tree, chosen)
-        run = Run(self, query, tree, aim, frozenset(chosen), late or clock(self.deadline))
+        run = Run(self, query, tree, aim, frozenset(chosen), late or clock(self.deadline), only)
         run.allowed.update(self._plan(run, chosen, parents))
         modelled = self.llm is not None and not (self.calls == 0 or self.tokens == 0)
         workers = self.concurrency if modelled else 1

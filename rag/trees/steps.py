@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rag.doctree import DocTree
 from rag.errors import MissingWeights, ModelError, OverBudget
@@ -39,6 +41,7 @@ class Run:
     aim: Aim
     units: frozenset[int]
     late: Callable[[], bool]
+    only: Collection[int] | None = None
     allowed: dict[int, bool] = field(default_factory=dict)
 
     @cached_property
@@ -122,12 +125,20 @@ class Run:
         """The offline reduction; a section whose leaves each hold part of what a list asks for is read as one."""
         base = reduce_offline(node, said, self.aim, margin=self.use.margin)
         spread = self.aim.aim in LISTS and base.status == "partial" and not base.claims
-        if spread and node and section_of(self.tree, node) == node:
-            whole = map_offline(self.tree, node, self.query, self.aim)
+        if spread and node and self._lowest(node):
+            whole = map_offline(self.tree, node, self.query, self.aim, only=self.only)
             if whole.claims:
                 same = {name: getattr(base, name) for name in ("attempted", "mapped", "ways", "calls", "faults")}
                 return replace(self._placed(node, whole), **same)
         return base
+
+    def _lowest(self, node: int) -> bool:
+        """Whether a node is a section that has no titled section below it."""
+        titles = self.tree.titles
+        last = int(np.searchsorted(self.tree.start, self.tree.end[node]))  # preorder: what is below stands in a run
+        return (
+            section_of(self.tree, node) == node and not (titles[node + 1 : last, 1] > titles[node + 1 : last, 0]).any()
+        )
 
     def _placed(self, node: int, made: Rationale) -> Rationale:
         """The record with its claims put into their section."""
