@@ -213,10 +213,12 @@ def _with_text(candidates: Sequence[Candidate], kept: Sequence[int]) -> list[int
 def _levels(candidates: Sequence[Candidate], kept: Sequence[int], chained: set[int]) -> list[int]:
     """A level for each, by its source's word, its number or its style."""
     depth = [_depth(candidates[k]) if k in chained else 0 for k in kept]
-    above = _above(candidates, kept, depth)
-    known = [
-        c.level or (d + above if d else 0) for c, d in ((candidates[k], d) for k, d in zip(kept, depth, strict=True))
-    ]
+    parts = [_is_part(candidates[k]) for k in kept]
+    above = 1 if sum(parts) > 1 and any(depth) else 0
+    known: list[int] = []
+    for k, deep, part in zip(kept, depth, parts, strict=True):
+        said = deep + above if deep else int(part and above > 0)
+        known.append(candidates[k].level or said)
     votes: dict[Hashable, Counter[int]] = defaultdict(Counter)
     ranks: dict[Hashable, tuple[float, ...]] = {}
     for k, level in zip(kept, known, strict=True):
@@ -237,10 +239,9 @@ def _depth(candidate: Candidate) -> int:
     return number.depth if number.series in ("decimal", "lettered", "chapter", "appendix") or number.depth > 1 else 0
 
 
-def _above(candidates: Sequence[Candidate], kept: Sequence[int], depth: Sequence[int]) -> int:
-    """1 where parts stand above what numbers count, else 0."""
-    parts = [k for k in kept if (n := candidates[k].number) and n.series in ("part", "book", "teil", "partie")]
-    return 1 if len(parts) > 1 and any(depth) else 0
+def _is_part(candidate: Candidate) -> bool:
+    """Whether it is a part, which stands above what numbers count."""
+    return candidate.number is not None and candidate.number.series in ("part", "book", "teil", "partie")
 
 
 def _by_rank(ranks: dict[Hashable, tuple[float, ...]], agreed: dict[Hashable, int]) -> dict[Hashable, int]:

@@ -39,7 +39,7 @@ def likeness(one: str, other: str) -> float:
     if a == b:
         return 1.0 if a else 0.0
     bare_a, bare_b = _bare(one), _bare(other)
-    if bare_a and bare_b and plain(bare_a) == plain(bare_b):
+    if {a, plain(bare_a)} & {b, plain(bare_b)} - {""}:
         return 0.97
     return max(_common(one, other), 0.97 * _common(bare_a, bare_b))
 

@@ -130,6 +130,7 @@ def headings(
     alone = [_alone(lines, group, body) for group in groups]
     weights = [_weight(lines, group, body, stands) for group, stands in zip(groups, alone, strict=True)]
     weights = _by_style(lines, groups, weights, body)
+    front = _front(lines, groups, weights, named)
     chosen: list[int] = []
     candidates: list[Candidate] = []
     before = 0
@@ -137,7 +138,7 @@ def headings(
         inside = range(group.first, group.last + 1)
         level = max(((sure or {}).get(k, 0) for k in inside), default=0)
         told = any(k in named for k in inside)
-        if weights[g] < MINIMUM - 1.6 and not level and not told:
+        if (weights[g] < MINIMUM - 1.6 or g in front) and not level and not told:
             continue
         first = lines[group.first]
         look = style(first)
@@ -149,13 +150,43 @@ def headings(
                 group.number,
                 max(0, group.first - before),
                 bool(level) or (told and weights[g] > 0.5),
-                level,
+                level or (0 if group.number else max((named.get(k, 0) for k in inside), default=0)),
             )
         )
         chosen.append(g)
         before = group.last + 1
     found = placed(candidates, lines=len(lines))
     return [Heading(groups[chosen[p.which]].first, groups[chosen[p.which]].last, p.level) for p in found]
+
+
+def _front(
+    lines: Sequence[Line], groups: Sequence[Group], weights: Sequence[float], named: Mapping[int, int]
+) -> set[int]:
+    """Groups of the first page that are its title, authors and the like: set as nothing else in the document is.
+
+    The title stays a heading where nothing is numbered, for then it may stand above the others.
+    """
+    page = lines[0].page
+    good = [g for g in range(len(groups)) if weights[g] >= MINIMUM - 1.5]
+    looks = Counter(style(lines[groups[g].first]) for g in good)
+    counted = any(
+        (n := groups[g].number) and n.series in ("decimal", "chapter", "part") and n.path[-1] == 1 for g in good
+    )
+    numbered = bool(named) or (counted and len(good) > 3)
+    found: set[int] = set()
+    title = -1
+    for g in good:
+        first = lines[groups[g].first]
+        if first.page != page or (groups[g].number and weights[g] >= MINIMUM):
+            break
+        if looks[style(first)] > 1 and title >= 0:
+            continue
+        if title < 0 and first.size > 1.1 * body_of(lines).size:
+            title = g
+            if not numbered:
+                continue
+        found.add(g)
+    return found if title >= 0 else set()
 
 
 def _groups(lines: Sequence[Line], skipped: set[int], body: Body) -> list[Group]:
@@ -224,8 +255,9 @@ def _weight(lines: Sequence[Line], group: Group, body: Body, stands: float) -> f
     ratio = first.size / body.size
     points = stands
     points += 2.4 if ratio >= 1.3 else 1.9 if ratio >= 1.14 else 1.2 if ratio >= 1.06 else 0.0 if ratio > 0.95 else -1.5
-    if min(line.bold for line in lines[group.first : group.last + 1]) > 0.6 and not body.bold:
-        points += 1.6
+    rows = lines[group.first : group.last + 1]
+    if min(line.bold for line in rows) > 0.6 and not body.bold:
+        points += 1.6 if min(line.bold + line.mono + line.italic for line in rows) > 0.9 else 0.8  # else it runs in
     elif first.italic > 0.8 and ratio > 0.95:
         points += 0.4
     if family(first) != body.font and first.mono < 0.5 and ratio > 0.95:

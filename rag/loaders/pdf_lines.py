@@ -73,12 +73,45 @@ def lines(pieces: Sequence[Piece], page: int) -> list[Line]:
         page: its number.
     """
     straight = [piece for piece in pieces if not piece.turned]
+    edge = _edge(straight)
+    beside = [piece for piece in straight if piece.place[2] < edge]
+    if beside:
+        straight = [piece for piece in straight if piece.place[2] >= edge]
     found: list[Line] = []
     for column, group in enumerate(_columns(straight, DEPTH)):
         left, _, right, _ = union([piece.place for piece in group])
         found += [_line(row, page, column, (left, right)) for row in _rows(group)]
+    found += [_line([p], page, -2, (p.place[0], p.place[2])) for p in sorted(beside, key=_reading)]
     aside = [piece for piece in pieces if piece.turned]
     return found + [_line([p], page, -1, (p.place[0], p.place[2]), turned=True) for p in aside]
+
+
+def _reading(piece: Piece) -> tuple[float, float, str]:
+    """Top to bottom, then left to right."""
+    return piece.place[1] + piece.place[3], piece.place[0], piece.text
+
+
+def _edge(pieces: Sequence[Piece]) -> float:
+    """What ends left of this stands in the margin: notes and line numbers, but no number of a heading."""
+    if len(pieces) < 2 * LEAST:
+        return 0.0
+    starts: Counter[float] = Counter()
+    for piece in pieces:
+        starts[round(piece.place[0] / 2) * 2] += len(piece.text) * (len(piece.text) >= PROSE)
+    if not starts:
+        return 0.0
+    left = min(starts, key=lambda x: (-starts[x], x))
+    right = max(piece.place[2] for piece in pieces)
+    out = [piece for piece in pieces if piece.place[2] < left - 2]
+    wide = max((piece.place[2] - piece.place[0] for piece in out), default=0.0)
+    if not out or wide > 0.3 * (right - left) or len(out) > 0.6 * len(pieces):
+        return 0.0
+    usual = sorted(piece.size for piece in pieces)[len(pieces) // 2]
+    numbers = [piece for piece in out if piece.text[0].isdigit()]
+    if any(piece.size >= 0.9 * usual and not piece.text.isdigit() for piece in numbers):
+        return 0.0
+    large = sum(piece.size >= 0.9 * usual for piece in numbers)
+    return left - 2 if not large or large > LEAST else 0.0
 
 
 def _line(row: Sequence[Piece], page: int, column: int, span: tuple[float, float], *, turned: bool = False) -> Line:
@@ -113,7 +146,7 @@ def _rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
     """Pieces of one column on one baseline, top to bottom; each row from left to right."""
     rows: list[list[Piece]] = []
     middles: list[float] = []
-    for piece in sorted(pieces, key=lambda p: (p.place[1] + p.place[3], p.place[0], p.text)):
+    for piece in sorted(pieces, key=_reading):
         middle = (piece.place[1] + piece.place[3]) / 2
         height = piece.place[3] - piece.place[1]
         fits = -1
@@ -154,7 +187,7 @@ def _columns(pieces: Sequence[Piece], depth: int) -> list[list[Piece]]:
             done.extend(_columns(side, depth - 1))
             side.clear()
 
-    for piece in sorted(pieces, key=lambda p: (p.place[1] + p.place[3], p.place[0], p.text)):
+    for piece in sorted(pieces, key=_reading):
         side = left if piece.place[2] <= gap + 1 else right if piece.place[0] >= gap - 1 else across
         if side is across:
             flush()
