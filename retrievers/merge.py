@@ -15,7 +15,7 @@ from rag.types import Hit, Hits, Query
 if TYPE_CHECKING:
     from rag.store.corpus import Corpus, Part, Store
 
-__all__ = ["Merge", "merge"]
+__all__ = ["Merge", "merge", "widened"]
 
 NAME = "retrievers/merge"
 
@@ -42,6 +42,9 @@ class Merge:
     lower score of the two (llama-index: their mean, which may outrank the weaker one). Both repeat to a fixed point,
     so merging what was merged changes nothing. A parent is in the tree by construction and always covers its children.
 
+    `around` takes the leaves before and behind the first hits too, each `below` its hit in the list: evidence runs on
+    over the edge of a leaf.
+
     It is a retriever around a retriever, since it gives nodes that were not found: a reranker may not. `rerankers` run
     in between, so that what a cross-encoder ranked is merged, and sections are never cut to what a model reads.
 
@@ -62,6 +65,10 @@ class Merge:
     gaps: bool = Field(default=True, description="fill a single leaf between two held siblings")
     sections: int = Field(default=480, ge=0, description="tokens of the largest section that is made")
     budget: int | None = Field(default=None, ge=0, description="tokens of all hits; a query's own budget goes first")
+    around: int = Field(default=0, ge=0, description="first hits whose neighbours in the source are taken too")
+    below: float = Field(
+        default=0.2, ge=0, description="how far below its hit a neighbour stands, in shares of the range"
+    )
     k: int = Field(default=40, ge=1, description="hits returned")
     tokenizer: str = Field(default="cl100k", description="counts sections and the budget")
 
@@ -86,7 +93,7 @@ class Merge:
         if self.budget is not None:
             budget = self.budget if query.budget is None else query.budget
         merged = merge(
-            hits.items,
+            widened(hits.items, self.around, self.below),
             rule=self.rule,
             ratio=self.ratio,
             gaps=self.gaps,
@@ -97,6 +104,37 @@ class Merge:
         made = sum(hit.why.startswith("merged") for hit in merged)
         notes = {**hits.notes, NAME: {"found": len(hits), "sections": made, "hits": len(merged)}}
         return replace(hits, items=merged[: self.k], notes=notes)
+
+
+def widened(hits: Sequence[Hit], around: int, below: float) -> tuple[Hit, ...]:
+    """The hits and the leaves beside the first `around` of them, best first.
+
+    Args:
+        hits: best first.
+        around: how many of them.
+        below: subtracted from a neighbour's score, in shares of the range of all scores. A neighbour that is a hit
+            already keeps the higher of the two scores.
+    """
+    if not around or not hits:
+        return tuple(hits)
+    step = below * (hits[0].score - hits[-1].score)
+    found = {(hit.doc, hit.node): hit for hit in hits}
+    for hit in hits[:around]:
+        ids = hit.tree.leaf_ids
+        at = int(ids.searchsorted(hit.node))
+        if at == len(ids) or int(ids[at]) != hit.node:
+            continue
+        for place in (at - 1, at + 1):
+            if not 0 <= place < len(ids):
+                continue
+            node, score = int(ids[place]), hit.score - step
+            known = found.get((hit.doc, node))
+            if known is None:
+                span = (int(hit.tree.start[node]), int(hit.tree.end[node]))
+                found[hit.doc, node] = Hit(hit.tree, node, (span,), score, {NAME: score}, f"beside {hit.start}")
+            elif known.score < score:
+                found[hit.doc, node] = replace(known, score=score, scores={**known.scores, NAME: score})
+    return tuple(sorted(found.values(), key=_order))
 
 
 class _Held:

@@ -17,7 +17,7 @@ from rag.testing import example_queries, indexed
 from rag.types import Document, Hit, Query
 from rerankers.mmr import MMR
 from retrievers.bm25 import BM25
-from retrievers.merge import Merge, merge
+from retrievers.merge import Merge, merge, widened
 
 COUNT = counter("cl100k").count
 
@@ -149,3 +149,13 @@ def test_budget_zero_gives_nothing(query: Query) -> None:
     made = indexed(StructureChunker(size=32), Merge(inner=BM25(), budget=0))
     assert made.budgeted
     assert not [h for h in made(query) if query.budget is None]
+
+
+def test_leaves_beside_the_first_hits_are_taken_below_them() -> None:
+    one = tree([5, 5, 5, [5, 5]])
+    found = widened([hit(one, 2, 4.0), hit(one, 6, 2.0)], 1, 0.5)
+    assert {h.node: h.score for h in found} == {2: 4.0, 1: 3.0, 3: 3.0, 6: 2.0}
+    assert widened([], 3, 0.5) == ()
+    again = widened([hit(one, 2, 4.0), hit(one, 3, 1.0)], 2, 0.5)
+    assert {h.node: h.score for h in again} == {2: 4.0, 1: 2.5, 3: 2.5, 5: -0.5}
+    assert [h.score for h in again] == sorted((h.score for h in again), reverse=True)
