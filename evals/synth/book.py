@@ -26,7 +26,7 @@ FIRST = [
     *("Soren", "Talia", "Ulric", "Vera", "Wanda", "Yorick", "Zelda"),
 ]
 LAST = [
-    *("Ashdown", "Brill", "Castor", "Denholm", "Ekberg", "Fallow", "Garrick", "Holt", "Ivarsen"),
+    *("Ashdown", "Brill", "Castor", "Denholm", "Ekberg", "Farrow", "Garrick", "Holt", "Ivarsen"),
     *("Jessop", "Kestrel", "Lindqvist", "Marlow", "Norwood", "Oakes", "Pemberton", "Quill", "Rask"),
     *("Sandoval", "Thorne", "Underhill", "Vance", "Whitlock", "Yates", "Zeller"),
 ]

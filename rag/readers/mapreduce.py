@@ -129,7 +129,10 @@ class MapReduceReader:
             )
         if len(fits) < len(chosen):
             notes["over budget"] = len(chosen) - len(fits)
-        text = _text(made, aim, fits, [tree.document.id for tree in trees])
+        if aim.aim != "fact":
+            order = {tree.document.id: i for i, tree in enumerate(trees)}
+            fits = tuple(sorted(fits, key=lambda c: (order[c.evidence[0].span.doc], c.evidence[0].span.start)))
+        text = _text(made, aim, fits)
         documents = {tree.document.id: tree.document for tree in trees}
         spans = dict.fromkeys(e.span for claim in fits for e in _shown(claim, aim))
         cited = tuple(Citation.of(documents[s.doc], s.start, s.end) for s in spans)
@@ -256,19 +259,13 @@ def _words(claim: Claim) -> set[str]:
     return {w for e in claim.evidence for w in terms(e.quote)}
 
 
-def _text(made: Rationale, aim: Aim, fits: Sequence[Claim], docs: Sequence[str]) -> str:
-    """The answer's words."""
-    order = {doc: i for i, doc in enumerate(docs)}
-
-    def place(claim: Claim) -> tuple[int, int]:
-        span = claim.evidence[0].span
-        return order[span.doc], span.start
-
+def _text(made: Rationale, aim: Aim, fits: Sequence[Claim]) -> str:
+    """The answer's words, from claims in the order of the text."""
     if aim.aim == "fact" or (aim.aim in ("summary", "compare") and made.reasoning):
         return " ".join(fits[0].answer.split())
     if aim.aim == "count":
         return str(len(fits))
-    rows = [" ".join(claim.answer.split()) for claim in sorted(fits, key=place)]
+    rows = [" ".join(claim.answer.split()) for claim in fits]
     return ("; " if aim.aim in ("list", "sections") else " ").join(dict.fromkeys(rows))
 
 
