@@ -28,7 +28,7 @@ from evals.reproduce import as_table
 from evals.stats import interval
 from evals.synth.book import BINS, Book, Puzzle, bin_of, episodic
 from rag.models.tokens import counter
-from rag.pipeline import bound
+from rag.pipeline import bound, retrievers_of
 from rag.readers.mapreduce import MapReduceReader
 from rag.readers.render import rendered
 from rag.store.corpus import in_memory
@@ -101,12 +101,17 @@ def _words(item: str) -> tuple[str, ...]:
 
 def quickstart(tree: DocTree) -> Search:
     """The quickstart's retrieval over one book, with its models."""
-    stages = rag.load("quickstart").stages[:2]
+    stages: Sequence[Any] = rag.load("quickstart").stages
     store = in_memory([tree])
-    for one in stages[0].retrievers:
+    for one in retrievers_of(stages[0]):
         one.build(store.corpus, store.part(part_key(one)))
-    search, rerank = bound(stages[0], store), stages[1]
-    return lambda query: replace(rerank, k=40)(search(query))  # type: ignore[no-any-return]
+    search, rerank = bound(stages[0], store), replace(stages[1], k=40)
+
+    def found(query: Query) -> Hits:
+        hits: Hits = rerank(search(query))
+        return hits
+
+    return found
 
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
