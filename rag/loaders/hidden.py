@@ -35,7 +35,11 @@ class Hidden:
             return
         if name in SKIPPED:
             self.reason, self.root = "skipped", name
-        elif ("hidden" in facts and facts["hidden"] != "until-found") or UNSEEN.search(facts.get("style", "")):
+        elif (
+            ("hidden" in facts and facts["hidden"] != "until-found")
+            or facts.get("aria-hidden", "").strip().lower() == "true"  # said elsewhere for those who cannot see it
+            or UNSEEN.search(facts.get("style", ""))
+        ):
             self.reason, self.root = "hidden", name
         elif name == "nav" or facts.get("role", "").strip().lower() == "navigation":
             self.reason, self.root = "navigation", name

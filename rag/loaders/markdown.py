@@ -3,7 +3,9 @@
 Only block structure is read; nothing is rendered. Long runs of ordinary lines are passed over as one; the rules
 are applied to lines that begin with a mark. Block quotes are one block each, whatever they hold. A list
 item is a block that ends where the next item, nested or not, begins; a fence inside an item is a block of its own.
-Read besides CommonMark: front matter, pipe tables, footnotes (`[^1]: ...`). Link reference definitions stay text.
+Read besides CommonMark: front matter, pipe tables, footnotes (`[^1]: ...`), formulas between `$$` (code), admonitions
+(`!!! note` and what is indented under it: a quote). Link reference definitions, definition lists and shortcodes stay
+text.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from rag.loaders.blocks import Blocks
 from rag.loaders.htmlblocks import html_end, html_kind
 from rag.loaders.lines import code_points, lines_of
 from rag.loaders.mdlists import ITEM, read_list
+from rag.loaders.mdrows import cells, math_end, nearest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 __all__ = ["scan"]
 
@@ -30,12 +33,12 @@ RULE = re.compile(r"([-*_])[ \t]*+(?:\1[ \t]*+){2,}$")
 SETEXT = re.compile(r"(=+|-+)[ \t]*$")
 DELIMITER = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*$")
 FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:[ \t]*")
-CELL = re.compile(r"(?<!\\)\|")
+ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?)[ \t]+\w")
 HEADING, TEXT, LIST, TABLE, CODE_, QUOTE, HTML, RULED, FRONT, NOTE = (
     CODE[k] for k in ("heading", "text", "list", "table", "code", "quote", "html", "rule", "front_matter", "footnote")
 )
 MARKS = np.zeros(128, dtype=bool)
-MARKS[[ord(c) for c in "#`~>-*_+=<|:[0123456789"]] = True
+MARKS[[ord(c) for c in "#`~>-*_+=<|:[0123456789$!?"]] = True
 
 
 def scan(text: str) -> Blocks:
@@ -70,8 +73,8 @@ class _Scan:
         special = (lead < 128) & MARKS[np.minimum(lead, 127)]
         if "|" in text:  # a table without outer pipes is told by its second line, which begins with a mark
             special |= lead == 124
-        self.next_special = _next(special | ~full, self.size)
-        self.next_full = _next(full, self.size)
+        self.next_special = nearest(special | ~full, self.size)
+        self.next_full = nearest(full, self.size)
         self.rows: list[tuple[int, int, int, int]] = []  # first line, last line, kind, level
         self.inner: dict[int, tuple[int, int]] = {}
 
@@ -122,6 +125,10 @@ class _Scan:
                 return self.add(i, html_end(self, i, kind), HTML)
             if lead == "[" and (found := FOOTNOTE.match(row)):
                 return self._footnote(i, found.end())
+            if lead == "$" and (last := math_end(self, i)) >= 0:
+                return self.add(i, last, CODE_)
+            if lead in "!?" and ADMONITION.match(row):
+                return self.add(i, self._indented(i), QUOTE)
         if i + 1 < self.size and self._table_at(i):
             return self._table(i)
         return self._paragraph(i)
@@ -136,7 +143,7 @@ class _Scan:
         return self.add(i, i, HEADING, level, (start, start + len(title)))
 
     def _indented(self, i: int) -> int:
-        """The last line of indented code."""
+        """The last line of what is indented by four from the line behind i on."""
         last = i
         while (i := self.next_full[i + 1] if i + 1 < self.size else self.size) < self.size and self.indent[i] >= 4:
             last = i
@@ -246,7 +253,7 @@ class _Scan:
         if not self.full[i + 1] or self.lead[i + 1] not in (45, 58, 124) or max(self.indent[i : i + 2]) >= 4:
             return False
         below = self.row(i + 1)
-        return bool(DELIMITER.match(below)) and "|" in self.row(i) and _cells(below) == _cells(self.row(i))
+        return bool(DELIMITER.match(below)) and "|" in self.row(i) and cells(below) == cells(self.row(i))
 
     def _table(self, i: int) -> int:
         j = i + 2
@@ -276,17 +283,3 @@ class _Scan:
         if self.inner:
             inner[list(self.inner)] = list(self.inner.values())
         return Blocks(start, end, rows[:, 2].astype(np.uint8), rows[:, 3].astype(np.int16), inner)
-
-
-def _next(mask: NDArray[np.bool_], size: int) -> list[int]:
-    """For each line the first line at or behind it where `mask` holds; `size` where there is none."""
-    where = np.where(mask, np.arange(size), size)
-    nearest: list[int] = np.minimum.accumulate(where[::-1])[::-1].tolist()
-    return nearest
-
-
-def _cells(row: str) -> int:
-    """Cells of a table row."""
-    row = row.strip()
-    closed = len(row) > 1 and row.endswith("|") and not row.endswith("\\|")
-    return len(CELL.findall(row)) + 1 - row.startswith("|") - closed

@@ -286,3 +286,8 @@ def test_a_file_says_how_it_was_read() -> None:
     assert page.media_type == "text/html"
     assert page.metadata["left_out"]["hidden"] > 10_000
     assert any(a.kind == "table" and b.kind == "text" for a, b in pairwise(page.blocks))
+
+
+def test_what_is_hidden_from_assistive_technology_is_said_elsewhere() -> None:
+    text, _, _ = parse("<p>a<span aria-hidden=true>b</span><span aria-hidden='false'>c</span></p>")
+    assert text == "ac"

@@ -169,3 +169,17 @@ def test_blocks_are_ordered_and_nothing_but_blanks_is_between_them(text: str) ->
         assert not text[at : block.start].strip(" \t\r\n")
         at = block.end
     assert not text[at:].strip(" \t\r\n")
+
+
+def test_formulas_and_admonitions_are_blocks_of_their_own() -> None:
+    text = (
+        'Text.\n\n$$\na\n\n- b\n= c\n$$\n\n!!! note "Title"\n\n    Indented words.\n\n    More.\n\nBehind.\n\n$$ open\n'
+    )
+    found = [(b.kind, text[b.start : b.end]) for b in scan(text)]
+    assert found == [
+        ("text", "Text."),
+        ("code", "$$\na\n\n- b\n= c\n$$"),
+        ("quote", '!!! note "Title"\n\n    Indented words.\n\n    More.'),
+        ("text", "Behind."),
+        ("text", "$$ open"),
+    ]

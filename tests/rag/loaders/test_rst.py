@@ -84,7 +84,7 @@ def rows(text: str) -> list[tuple[str, int, str]]:
 def test_every_construct_has_its_kind_and_its_place() -> None:
     assert rows(TEXT) == [
         ("heading", 1, "Title"),
-        ("text", 0, "Intro paragraph:: "),
+        ("text", 0, "Intro paragraph::"),
         ("code", 0, "literal"),
         ("heading", 2, "Part"),
         ("list", 0, "one"),
