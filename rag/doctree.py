@@ -169,6 +169,12 @@ class DocTree:
         state.update(repr(notes).encode("utf-8", "surrogatepass"))
         return state.hexdigest()
 
+    def _repr_html_(self) -> str:
+        """The outline in a notebook: folds, unfolds, see `rag.picture`."""
+        from rag.picture import fragment
+
+        return fragment(self)
+
     def to_networkx(self) -> networkx.DiGraph[int]:
         """Parent -> child edges; nodes carry start, end, kind, level, title and tokens."""
         import networkx as nx

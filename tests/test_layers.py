@@ -12,6 +12,7 @@ LAYERS = [  # each may import what stands before it, and its own group
         "rag.types",
         "rag.doctree",
         "rag.notes",
+        "rag.picture",
         "rag.trace",
         "rag.optional",
         "rag.pool",

@@ -10,33 +10,74 @@ import typer
 from rag.cli.common import Allow, Json, Set, emit
 
 if TYPE_CHECKING:
-    from rag.doctree import Node
+    from rag.doctree import DocTree, Node
+    from rag.pipeline import Pipeline
+    from rag.types import Hit, Hits
 
 
 def command(
     config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
     path: Annotated[Path, typer.Argument(help="a document or a corpus file")],
     html: Annotated[Path | None, typer.Option(help="write a page that folds and unfolds to this file")] = None,
+    question: Annotated[str, typer.Option(help="mark what the config's retriever finds, on the page")] = "",
+    dot: Annotated[bool, typer.Option("--dot", help="print GraphViz")] = False,
+    against: Annotated[Path | None, typer.Option(help="an older version: count what is kept, new, gone, stale")] = None,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
     json: Json = False,
 ) -> None:
     """Print a document's tree: sections, and the chunks below them."""
     from rag.config import load
+    from rag.errors import RagError
     from rag.loaders.read import read
 
+    if question and html is None:
+        raise RagError("--question: marks hits on a page, and there is none. Give --html FILE as well.")
     pipeline = load(config, set=set, allow=allow)
     trees = [pipeline.tree(document) for document in read(path)]
-    if html is not None:
-        from rag.cli.tree_html import page
+    if against is not None:
+        olds = [pipeline.tree(document) for document in read(against)]
+        if len(olds) != len(trees):
+            raise RagError(f"--against: must hold as many documents as {path}, {len(trees)}, got {len(olds)}.")
+        _compare(olds, trees, json=json)
+    elif html is not None:
+        from rag.picture import page
 
-        html.write_text(page(trees), encoding="utf-8")
+        hits = _hits(pipeline, trees, question) if question else ()
+        html.write_text(page(trees, hits=hits, question=question), encoding="utf-8", errors="replace")
+    elif dot:
+        from rag.picture import dot as graph
+
+        print("".join(graph(tree) for tree in trees), end="")
     elif json:
         emit([as_dict(tree.root) for tree in trees])
     else:
         for tree in trees:
             for node in tree:
                 print(outline(node))
+
+
+def _hits(pipeline: Pipeline, trees: list[DocTree], question: str) -> tuple[Hit, ...]:
+    """What the pipeline shows its reader for a question about these documents."""
+    from dataclasses import replace
+
+    from rag.index import build
+
+    searching = replace(pipeline, stages=pipeline.stages[:-1]) if pipeline.reads else pipeline
+    found: Hits = build(searching, [tree.document for tree in trees]).run(question)
+    return found.items
+
+
+def _compare(olds: list[DocTree], trees: list[DocTree], *, json: bool) -> None:
+    """Print what an edit did to each tree."""
+    from rag.trees.diff import difference
+
+    rows = [{"doc": new.document.id, **difference(old, new).counts()} for old, new in zip(olds, trees, strict=True)]
+    if json:
+        emit(rows)
+        return
+    for row in rows:
+        print("{doc}: {kept} nodes kept, {added} chunks added, {removed} removed, {stale} sections stale".format(**row))
 
 
 def outline(node: Node) -> str:
@@ -61,6 +102,7 @@ def as_dict(node: Node) -> dict[str, Any]:
                 "level": one.level,
                 "title": one.title,
                 "tokens": one.tokens,
+                "notes": {name: rows[one.index] for name, rows in node.tree.notes.items() if one.index in rows},
                 "children": [],
             }
         )

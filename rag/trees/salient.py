@@ -35,6 +35,7 @@ SHORT, LONG = 4, 60  # words of a sentence; shorter and longer ones count less
 MARKUP = re.compile(r"\s*(?:#{1,6}\s|\||[-=*_~`+]{3,}|<|https?://|\$\$|\\[a-z]+\{|!\[)")
 ENDS = re.compile(r"[.!?…。！？｡؟۔।॥።][\"'”’»)\]}」』*_]*(?:\[\d{1,4}\])*\s*$")
 WORD = re.compile(r"\w+")
+MARK = re.compile(r"\s*(?:(?:[-*+•‣◦]|\(?\d{1,3}[.)])\s+)?")  # of a list item
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,8 @@ class Sentences:
 def sentences_of(text: str, ranges: Iterable[Range]) -> Sentences:
     """The sentences of some ranges of a text, blank ones left out; list items and table rows are sentences too.
 
+    The mark of a list item is not part of it.
+
     Args:
         text: any text.
         ranges: ordered, disjoint.
@@ -151,10 +154,10 @@ def sentences_of(text: str, ranges: Iterable[Range]) -> Sentences:
     prior: list[float] = []
     for begin, stop in ranges:
         for a, b, needs in cut(text, begin, stop):
-            piece = text[a:b]
-            body = piece.strip()
+            mark = MARK.match(text, a, b)
+            first = mark.end() if mark else a
+            body = text[first:b].strip()
             if body:
-                first = a + piece.index(body[0])
                 found.append((first, first + len(body)))
                 prior.append(_prior(body) if needs is None else 0.0)
     spans = np.array(found, dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,206 @@
+"""A document's tree as a page that folds and unfolds: sizes, summaries, key phrases, and the hits of a question.
+
+The page is one file that fetches nothing. The tree is in it as data, and a part of it becomes visible when it is
+opened, so that a tree of many thousand nodes costs a browser no more than what is looked at. All text is put in as
+text, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from rag.doctree import DocTree
+from rag.notes import note_text, notes_of
+from rag.types import Hit
+
+__all__ = ["dot", "fragment", "page"]
+
+SHOWN = 60  # characters of a leaf in its heading
+STYLE = """
+.rag-tree { --ink: #1d232a; --paper: #fbfaf7; --soft: #5d6570; --line: #d9d4c8; --mark: #0f766e; --hit: #fde68a;
+  color: var(--ink); background: var(--paper); font: 15px/1.5 Georgia, serif; overflow-wrap: anywhere; }
+@media (prefers-color-scheme: dark) { .rag-tree { --ink: #e6e3dc; --paper: #16181b; --soft: #9aa2ad; --line: #33373d;
+  --mark: #5eead4; --hit: #6b4e00; } }
+.rag-tree details { margin-left: .9rem; border-left: 1px solid var(--line); padding-left: .55rem; }
+.rag-tree > details { margin-left: 0; } .rag-tree summary { cursor: pointer; padding: .1rem 0; }
+.rag-tree summary:focus-visible { outline: 2px solid var(--mark); }
+.rag-tree .facts { color: var(--soft); font: 12px/1.4 ui-monospace, monospace; }
+.rag-tree .bar { display: inline-block; height: .5em; background: var(--mark); margin-right: .5em; min-width: 1px; }
+.rag-tree .said { color: var(--soft); margin: .1rem 0 .3rem; font-style: italic; }
+.rag-tree .keys { color: var(--mark); font: 12px/1.5 ui-monospace, monospace; margin: 0 0 .3rem; }
+.rag-tree pre { white-space: pre-wrap; margin: .2rem 0 .5rem; font: 13px/1.45 ui-monospace, monospace;
+  border-left: 3px solid var(--line); padding-left: .6rem; }
+.rag-tree mark { background: var(--hit); color: inherit; }
+.rag-tree .has > summary { box-shadow: inset 4px 0 var(--mark); padding-left: .5rem; }
+"""
+PAGE_STYLE = """
+:root { color-scheme: light dark; } body { margin: 0; background: #fbfaf7; }
+@media (prefers-color-scheme: dark) { body { background: #16181b; } }
+.rag-tree { max-width: 64rem; margin: 0 auto; padding: 1rem; } h1 { font-size: 1.3rem; margin: .6rem 0; }
+"""
+SCRIPT = """
+(() => {
+  const make = (tag, cls, text) => {
+    const e = document.createElement(tag);
+    if (cls) e.className = cls;
+    if (text !== undefined) e.textContent = text;
+    return e;
+  };
+  const leafText = (tree, n) => {
+    const pre = make("pre");
+    let at = n.s;
+    for (const [a, b] of n.h || []) {
+      pre.append(tree.text.slice(at, a), make("mark", "", tree.text.slice(a, b)));
+      at = b;
+    }
+    pre.append(tree.text.slice(at, n.e));
+    return pre;
+  };
+  const show = (tree, i) => {
+    const n = tree.nodes[i], box = make("details", n.x ? "has" : "");
+    const head = make("summary"), bar = make("span", "bar");
+    bar.style.width = Math.max(1, Math.round(60 * n.w)) + "px";
+    head.append(bar, n.t, " ", make("span", "facts", n.f));
+    box.append(head);
+    const fill = () => {
+      if (box.dataset.full) return;
+      box.dataset.full = "1";
+      if (n.y) box.append(make("p", "said", n.y));
+      if (n.k) box.append(make("p", "keys", n.k));
+      if (n.c) for (const c of n.c) box.append(show(tree, c));
+      else box.append(leafText(tree, n));
+    };
+    box.addEventListener("toggle", () => { if (box.open) fill(); });
+    if (n.o) { fill(); box.open = true; }
+    return box;
+  };
+  for (const data of document.querySelectorAll("script.rag-tree-data")) {
+    if (data.dataset.drawn) continue;
+    data.dataset.drawn = "1";
+    const tree = JSON.parse(data.textContent);
+    data.parentElement.append(show(tree, 0));
+  }
+})();
+"""
+OPEN = 30  # nodes that are open at first, at most
+
+
+def page(trees: Sequence[DocTree], *, hits: Iterable[Hit] = (), question: str = "") -> str:
+    """One self-contained HTML page with an outline a document.
+
+    Args:
+        trees: the documents, in order.
+        hits: what a question found; their ranges are marked and the way to them stands open.
+        question: shown above.
+    """
+    found = list(hits)
+    asked = f"<p class=facts>{escape(question)}: {len(found)} hits</p>" if question else ""
+    body = "".join(f"<h1>{escape(tree.document.id)}</h1>{_data(tree, found)}" for tree in trees)
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline';"
+        " script-src 'unsafe-inline'\">"
+        f"<title>Document trees</title><style>{STYLE}{PAGE_STYLE}</style>"
+        f"<body><main class=rag-tree>{asked}{body}</main><noscript>This page needs scripts to unfold.</noscript>"
+        f"<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def fragment(tree: DocTree, *, hits: Iterable[Hit] = ()) -> str:
+    """The outline for a notebook: the same as on the page, without the page around it."""
+    return f"<style>{STYLE}</style><div class=rag-tree>{_data(tree, list(hits))}</div><script>{SCRIPT}</script>"
+
+
+def _data(tree: DocTree, hits: Sequence[Hit]) -> str:
+    """The tree as JSON in a script element; `<` is written so that no text can close it."""
+    mine = sorted({span for hit in hits if hit.doc == tree.document.id for span in hit.spans})
+    whole = {"text": tree.document.text, "nodes": _nodes(tree, mine)}
+    told = json.dumps(whole, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    return f"<div><script type=application/json class=rag-tree-data>{told}</script></div>"
+
+
+def _nodes(tree: DocTree, marked: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    at = _places(tree.document.text)
+    size = max(len(tree.document.text), 1)
+    open_ = _opened(tree, marked)
+    found: list[dict[str, Any]] = []
+    for node in tree:
+        i, start, end = node.index, node.start, node.end
+        children = tree.child_ids[i]
+        name = node.title or (tree.document.title if i == 0 else "") or " ".join(node.text[: 4 * SHOWN].split())[:SHOWN]
+        tokens = f", {node.tokens} tokens" if node.tokens >= 0 else ""
+        row: dict[str, Any] = {
+            "t": name,
+            "f": f"{node.kind} [{start}:{end}]{tokens}",
+            "w": round((end - start) / size, 4),
+        }
+        above = int(tree.parent[i])
+        said = note_text(tree, "summary", i)
+        if said and (above < 0 or said != note_text(tree, "summary", above)):
+            row["y"] = said
+            if keys := [note.text for note in notes_of(tree, "keywords", i)]:
+                row["k"] = " · ".join(keys)
+        if children:
+            row["c"] = list(children)
+        else:
+            row["s"], row["e"] = at(start), at(end)
+        inside = [(max(a, start), min(b, end)) for a, b in marked if a < end and b > start] if i in open_[1] else []
+        if inside:
+            row["x"] = 1
+            if not children:
+                row["h"] = [[at(a), at(b)] for a, b in inside]
+        if i in open_[0]:
+            row["o"] = 1
+        found.append(row)
+    return found
+
+
+def _opened(tree: DocTree, marked: Sequence[tuple[int, int]]) -> tuple[set[int], set[int]]:
+    """Nodes that stand open at first, and all that hold a marked range."""
+    holding: set[int] = set()
+    for i in range(len(tree)):
+        up = int(tree.parent[i])
+        if (up < 0 or up in holding) and any(a < tree.end[i] and b > tree.start[i] for a, b in marked):
+            holding.add(i)
+    if holding:
+        return holding, holding
+    opened, shown = set(), 0
+    for i in [0, *(c for c in tree.child_ids[0] if tree.child_ids[c])]:
+        shown += len(tree.child_ids[i])
+        if i and shown > OPEN:
+            break
+        opened.add(i)
+    return opened, holding
+
+
+def _places(text: str) -> Any:
+    """Code point -> UTF-16 unit, which is what a browser counts."""
+    if text.isascii() or max(text) <= "\uffff":
+        return lambda i: i
+    import numpy as np
+
+    wide = np.fromiter((c > "\uffff" for c in text), dtype=np.int64, count=len(text))
+    before = np.concatenate(([0], np.cumsum(wide))).tolist()
+    return lambda i: i + before[i]
+
+
+def dot(tree: DocTree) -> str:
+    """The tree in GraphViz's language: a node a box with its title, kind and size."""
+    lines = ["digraph tree {", "  rankdir=LR;", '  node [shape=box, fontname="Georgia"];']
+    for node in tree:
+        name = node.title or (tree.document.title or tree.document.id if node.index == 0 else "")
+        name = name or " ".join(node.text[: 4 * SHOWN].split())[:SHOWN]
+        size = f"{node.tokens} tokens" if node.tokens >= 0 else f"{node.end - node.start} characters"
+        lines.append(f'  n{node.index} [label="{_quoted(name)}\\n{node.kind}, {size}"];')
+        if node.index:
+            lines.append(f"  n{int(tree.parent[node.index])} -> n{node.index};")
+    return "\n".join([*lines, "}", ""])
+
+
+def _quoted(name: str) -> str:
+    plain = "".join(c if c.isprintable() else " " for c in name)
+    return plain.encode("utf-8", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
