@@ -180,16 +180,8 @@ class DocTree:
         import networkx as nx
 
         graph: networkx.DiGraph[int] = nx.DiGraph(document=self.document.id)
-        for node in self:
-            graph.add_node(
-                node.index,
-                start=node.start,
-                end=node.end,
-                kind=node.kind,
-                level=node.level,
-                title=node.title,
-                tokens=node.tokens,
-            )
+        names = ("start", "end", "kind", "level", "title", "tokens")
+        graph.add_nodes_from((node.index, {name: getattr(node, name) for name in names}) for node in self)
         graph.add_edges_from((int(p), i) for i, p in enumerate(self.parent.tolist()) if p >= 0)
         return graph
 
