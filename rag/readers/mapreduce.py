@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from rag.models.llm import LLM, checked_llm
 from rag.models.onnx import OnnxScorer
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import counter
+from rag.readers.citing import cited_hits, fitting
 from rag.readers.render import rendered
 from rag.stage import Field, stage
 from rag.trees.aim import AGGREGATE, Aim, aim_of
@@ -207,15 +208,9 @@ class MapReduceReader:
         by_doc = {tree.document.id: tree for tree in trees}
 
         def context(count: int) -> tuple[Hit, ...]:
-            return _context(by_doc, [e for claim in chosen[:count] for e in claim.evidence[:2]])
+            return cited_hits(by_doc, [e for claim in chosen[:count] for e in claim.evidence[:2]], NAME)
 
-        low, high = 0, len(chosen)
-        while low < high:  # the tokens of a rendering grow with what it holds, up to a join
-            middle = (low + high + 1) // 2
-            if rendered(context(middle), tokenizer).tokens <= budget:
-                low = middle
-            else:
-                high = middle - 1
+        low = fitting(context, len(chosen), budget, tokenizer)
         items = context(low)
         size = rendered(items, tokenizer).tokens
         kept = {(h.doc, h.node) for h in items}
@@ -225,30 +220,6 @@ class MapReduceReader:
             if (hit.doc, hit.node) not in kept
         )
         return tuple(chosen[:low]), replace(hits, items=items, drops=hits.drops + drops, tokens=size)
-
-
-def _context(by_doc: Mapping[str, DocTree], evidence: Iterable[Evidence]) -> tuple[Hit, ...]:
-    """One hit a leaf, holding its quotations, in the order of the documents and of their text."""
-    found: dict[tuple[int, int], list[Evidence]] = {}
-    order = {doc: i for i, doc in enumerate(by_doc)}
-    for one in evidence:
-        tree = by_doc[one.span.doc]
-        leaf = int(np.searchsorted(tree.start[tree.leaf_ids], one.span.start, side="right")) - 1
-        found.setdefault((order[one.span.doc], int(tree.leaf_ids[leaf])), []).append(one)
-    hits = []
-    trees = list(by_doc.values())
-    for (doc, node), rows in sorted(found.items(), key=lambda pair: (pair[0][0], min(e.span for e in pair[1]))):
-        spans: list[list[int]] = []
-        for start, end in sorted({(e.span.start, e.span.end) for e in rows}):
-            if spans and start < spans[-1][1]:
-                spans[-1][1] = max(spans[-1][1], end)
-            else:
-                spans.append([start, end])
-        best = max(e.weight for e in rows)
-        hits.append(
-            Hit(trees[doc], node, tuple((a, b) for a, b in spans), best, {NAME: best}, "evidence of the answer")
-        )
-    return tuple(hits)
 
 
 def _shown(claim: Claim, aim: Aim) -> Sequence[Evidence]:
