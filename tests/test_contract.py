@@ -39,6 +39,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/tiers": lambda: {"fused": None},
     "readers/extractive": lambda: {"scorer": None},
     "readers/mapreduce": lambda: {"scorer": None},
+    "readers/matrix": lambda: {"scorer": None},
 }
 WEIGHTS = {"rerankers/cross-encoder", "readers/stuff"}  # nothing to do without a model: checked with `-m model`
 
