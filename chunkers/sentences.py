@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from chunkers.measure import EXACT, ruler
 from chunkers.oversize import parts, wide_units, within
 from rag.doctree import DocTree, flat
 from rag.loaders.lines import code_points
+from rag.models.punkt import punkt_spans
 from rag.models.tokens import counter
 from rag.sentences import sentence_spans
 from rag.stage import Field, stage
@@ -36,6 +38,9 @@ class SentenceChunker:
     size: int = Field(default=256, ge=8, description="most tokens of a chunk")
     overlap: int = Field(default=0, ge=0, description="tokens that neighbours share, at most; whole sentences")
     tokenizer: str = Field(default="cl100k", description="whose tokens count")
+    splitter: Literal["rules", "punkt"] = Field(
+        default="rules", description="how sentences are found: by rule, or by NLTK's Punkt for English"
+    )
 
     def __post_init__(self) -> None:
         if self.overlap >= self.size:
@@ -47,7 +52,8 @@ class SentenceChunker:
         if not text:
             return flat(document, (), tokenizer=self.tokenizer)
         measured = ruler(text, code_points(text), counter(self.tokenizer))
-        at = np.array([start for start, _ in sentence_spans(text)] + [len(text)], dtype=np.int64)
+        found = sentence_spans(text) if self.splitter == "rules" else punkt_spans(text)
+        at = np.array([start for start, _ in found] + [len(text)], dtype=np.int64)
         cells = [places for places, _ in wide_units(measured, at, self.size, self.size)]
         at = measured.measurable(np.unique(np.concatenate((at, *cells))))
         left, right = (side.tolist() for side in measured.measure(at))
