@@ -41,7 +41,7 @@ def _tokenizer(language: str) -> Any:
     decoder, learnt = (
         PunktDecoder(),
         PunktParameters(),
-    )  # the files are opened here: nltk opens those of its own folders
+    )  # opened here: nltk opens no file of others
     with (folder / "collocations.tab").open(encoding="utf-8") as file:
         learnt.collocations = set(decoder.tab2tups(file))
     with (folder / "sent_starters.txt").open(encoding="utf-8") as file:
