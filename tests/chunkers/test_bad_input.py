@@ -14,6 +14,7 @@ from rag.loaders.read import read
 from rag.models.tokens import counter
 from rag.types import Document
 
+pytestmark = pytest.mark.slow  # texts of ten million characters
 STRUCTURE = StructureChunker(size=64)
 
 
