@@ -11,8 +11,7 @@ from rag.doctree import DocTree
 from rag.models.embed import Embedder
 from rag.notes import Note, noted
 from rag.stage import Field, stage
-from rag.store.corpus import indexed_text
-from rag.trees.cohesion import dense, depths, lexical
+from rag.trees.cohesion import depths, signal
 from rag.trees.regroup import Made, regrouped
 from rag.trees.watershed import even, levels, runs
 
@@ -64,7 +63,7 @@ class Clusters:
         wide = [i for i, children in enumerate(below) if len(children) > most]
         if not wide:
             return tree if kept.all() else regrouped(tree, below, ())
-        valleys = depths(self._signal(tree)).tolist()
+        valleys = depths(signal(tree, self.width, self.embedder)).tolist()
         first = _first_leaf(tree)
         needs = _needs(tree.parent.tolist(), kept.tolist(), most)
         made: list[Made] = []
@@ -81,14 +80,6 @@ class Clusters:
                 deep[child] = deep[node] + 1 + len(steps)
             waiting += [child for child in children if below[child]]
         return regrouped(tree, below, made)
-
-    def _signal(self, tree: DocTree) -> NDArray[np.float64]:
-        """Cohesion at each gap between neighbouring leaves."""
-        leaves = tree.leaf_ids
-        if self.embedder is not None:
-            return dense(self.embedder.embed([indexed_text(tree, leaf) for leaf in leaves.tolist()]), self.width)
-        text, start, end = tree.document.text, tree.start[leaves].tolist(), tree.end[leaves].tolist()
-        return lexical((text[a:b] for a, b in zip(start, end, strict=True)), len(leaves), self.width)
 
 
 def _steps(gaps: list[float], most: int, room: int) -> list[list[int]]:

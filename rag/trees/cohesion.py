@@ -12,13 +12,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rag.store.corpus import indexed_text
 from rag.store.terms import Analyzer
 from rag.trees.salient import stopped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["dense", "depths", "lexical"]
+    from rag.doctree import DocTree
+    from rag.models.embed import Embedder
+
+__all__ = ["dense", "depths", "lexical", "signal"]
+
+
+def signal(tree: DocTree, width: int, embedder: Embedder | None = None) -> NDArray[np.float64]:
+    """Cohesion at each gap between neighbouring leaves of a tree: by their vectors, or else by the words they share."""
+    leaves = tree.leaf_ids.tolist()
+    if embedder is not None:
+        return dense(embedder.embed([indexed_text(tree, leaf) for leaf in leaves]), width)
+    text, start, end = tree.document.text, tree.start.tolist(), tree.end.tolist()
+    return lexical((text[start[leaf] : end[leaf]] for leaf in leaves), len(leaves), width)
 
 
 def lexical(texts: Iterable[str], size: int, width: int) -> NDArray[np.float64]:

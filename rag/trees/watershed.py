@@ -25,18 +25,19 @@ def levels(items: int, most: int) -> int:
     return found
 
 
-def runs(valleys: Sequence[float], most: int) -> list[int]:
+def runs(valleys: Sequence[float], most: int, reach: int = REACH) -> list[int]:
     """Divide items into neighbouring runs of at most `most`.
 
     Args:
         valleys: depth of the gap behind each item but the last; n - 1 of n items, n >= 2.
         most: items of a run at most, >= 2.
+        reach: gaps on each side that a cut is deeper than.
 
     Returns:
         Where each run begins, 0 first. Runs have two items or more but for the last; of equal valleys the first cuts.
     """
     size = len(valleys) + 1
-    reach = min(REACH, max(0, most // 2 - 1))
+    reach = min(reach, max(0, most // 2 - 1))
     cuts = [0]
     for at in range(FEWEST, size - FEWEST + 1):
         here = valleys[at - 1]
