@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StructureChunker"]
 
-WEIGHT = 0.3  # of even lengths against the prices of cuts
-
 
 @stage
 class StructureChunker:
@@ -59,6 +57,7 @@ class StructureChunker:
     size: int = Field(default=160, ge=16, description="tokens wished for in a chunk")
     max_size: int | None = Field(default=None, ge=16, description="most tokens of a chunk; default 1.5 times `size`")
     min_size: int | None = Field(default=None, ge=0, description="fewest tokens; default a quarter of `size`")
+    even: float = Field(default=0.3, ge=0, description="weight of even sizes against the prices of cuts")
     tokenizer: str = Field(default="cl100k", description="whose tokens count")
     format: Format = Field(default="auto", description="how text without blocks is read")
 
@@ -80,7 +79,7 @@ class StructureChunker:
 
     @cached_property
     def _prices(self) -> list[float]:
-        return lengths(self.size, self.cap, self.least, WEIGHT)
+        return lengths(self.size, self.cap, self.least, self.even)
 
     def __call__(self, document: Document, /) -> DocTree:
         """The document's outline; its leaves are the chunks."""
