@@ -14,7 +14,9 @@ from rag.types import Document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["StructureChunker"]
+__all__ = ["WEIGHT", "StructureChunker"]
+
+WEIGHT = 0.3  # of even lengths against the prices of cuts, by default
 
 
 @stage
@@ -57,7 +59,7 @@ class StructureChunker:
     size: int = Field(default=160, ge=16, description="tokens wished for in a chunk")
     max_size: int | None = Field(default=None, ge=16, description="most tokens of a chunk; default 1.5 times `size`")
     min_size: int | None = Field(default=None, ge=0, description="fewest tokens; default a quarter of `size`")
-    even: float = Field(default=0.3, ge=0, description="weight of even sizes against the prices of cuts")
+    even: float = Field(default=WEIGHT, ge=0, description="weight of even sizes against the prices of cuts")
     tokenizer: str = Field(default="cl100k", description="whose tokens count")
     format: Format = Field(default="auto", description="how text without blocks is read")
 
