@@ -78,9 +78,9 @@ class Propositions:
     Chen et al., "Dense X Retrieval: What Retrieval Granularity Should We Use?", EMNLP 2024,
     https://arxiv.org/abs/2312.06648, where a fine-tuned model writes self-contained facts and these are what is
     retrieved. Here they are an index view of a leaf that stays what is returned. Without a model a statement is a
-    clause of the source, verbatim. A model writes facts and names the sentence of each; a fact counts as verified where every
-    word that carries meaning and every number stands in that sentence, in the rest of the leaf or in the headings above
-    it, and is kept unverified (so not searched) otherwise. A leaf whose answer cannot be used falls back to its
+    clause of the source, verbatim. A model writes facts and names the sentence of each; a fact counts as verified where
+    every word that carries meaning and every number stands in the leaf, in the headings above it or in the document's
+    title, and is kept unverified (so not searched) otherwise. A leaf whose answer cannot be used falls back to its
     clauses.
 
     Args:
