@@ -77,9 +77,9 @@ class LumberChunker:
     https://arxiv.org/abs/2406.17526: passages are numbered, about 550 tokens of them shown, and the model names the
     first that turns to something else; the next window begins there. Departures: windows are laid out beforehand, each
     half over the one before, so that all questions are asked at once; an id that does not stand in its window is sent
-    back once and then replaced by the offline answer; an answer is not a cut but a reward (`weight`, for each window that
-    names the place) in the programme of `chunkers/structure`, so overlapping windows are reconciled, sections are never
-    joined, and the cap holds.
+    back once and then replaced by the offline answer; an answer is not a cut but a reward (`weight`, for each window
+    that names the place) in the programme of `chunkers/structure`, so overlapping windows are reconciled, sections are
+    never joined, and the cap holds.
 
     Without a model, and where an answer cannot be used, a window names the place where the vectors of what stands
     before and behind differ most. The tree's `chunker` note counts those windows.
