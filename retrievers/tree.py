@@ -52,6 +52,11 @@ class TreeRetriever:
     Whatever the tree says, the first `rescue` hits of the flat ranking are among the hits, themselves or inside a
     section: routing and descent add, they never lose what flat search finds at the top.
 
+    On TreeBench's closed pool (222 questions on regulations, `evals.reproduce.treebench`) evidence recall at 10 is 69.9
+    for flat BM25, 73.5 for `collapsed`, 74.0 for `beam` (gain 4.0, 95 %: 2.5 to 5.9) and 74.0 with `bundle` 1; on
+    questions that do not quote their evidence 45.3, 48.8, 48.8 and 50.3. Over a million nodes and BM25 a question takes
+    14 ms (95th percentile 16), 23 (28) with routes to 16 documents (`evals.bench.nodes`, processor time).
+
     Args:
         query: scope and filters are honoured.
 

@@ -3,7 +3,8 @@
 The strongest argument against trees is that they add nothing reliable to a strong cross-encoder over flat chunks
 (https://arxiv.org/abs/2606.28367). So the comparison is made in steps, all with the same chunks, vectors and
 cross-encoder: the flat pipeline; the flat pipeline with its search's scores kept beside the cross-encoder's (no
-outline in it, and what must be beaten); leaves beside the best ones scored and read too; the tree. And once more without the cross-encoder.
+outline in it, and what must be beaten); leaves beside the best ones scored and read too; the tree. And once more
+without the cross-encoder.
 
 The share of gold characters in a context of 512 and of 1,024 tokens is measured, paired by question. Constants were
 chosen on the first group of sets; the second group confirms. The mean is over sets, its interval from resampling the
