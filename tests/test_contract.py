@@ -41,7 +41,12 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "readers/mapreduce": lambda: {"scorer": None},
     "readers/matrix": lambda: {"scorer": None},
 }
-WEIGHTS = {"rerankers/cross-encoder", "readers/stuff"}  # nothing to do without a model: checked with `-m model`
+WEIGHTS = {
+    "chunkers/margin",
+    "chunkers/perplexity",
+    "rerankers/cross-encoder",
+    "readers/stuff",
+}  # nothing to do without a model: checked with `-m model`
 
 
 def made(use: str) -> Any:
