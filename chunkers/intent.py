@@ -58,6 +58,10 @@ class IntentChunker:
     earlier one are dropped; one in 250 tokens is kept, 4 to 60, those that were given aside. With `tune`, sizes and
     weights are chosen on the document's own intents: one half divides, the other scores, so nothing else is looked at.
 
+    Measured with bge-small and intents by rule, paired against `chunkers/structure` at equal tokens on 733 questions
+    over five sets (`evals/reproduce/intent.py`): +0.3 points of recall in 256 tokens (95 %: -0.6 to 1.3), +0.1 (-0.8
+    to 1.0) in 512, 0.0 (-0.9 to 0.8) in 1,024: no difference was found. It costs an embedding a sentence.
+
     Args:
         document: any text; its blocks are used where it has some.
 

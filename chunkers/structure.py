@@ -49,6 +49,9 @@ class StructureChunker:
     tokens and 1.8 (0.2 to 3.4) at 1,024, not at 256 (0.7, -1.2 to 2.8). Caps of 200 to 320, minima of 16 to 80 and
     other prices moved its mean by less than 0.5. The size was chosen on these same questions.
 
+    Sizes spread 0.61 to 0.66 times as much as those of langchain's recursive splitter at the same mean; with `even` at
+    1 it is 0.46 to 0.52 times, at 3 it is 0.37 to 0.43 (`evals/reproduce/packing.py`), at dearer cuts.
+
     Args:
         document: any text; its blocks are used where it has some.
 
