@@ -31,9 +31,9 @@ class Segments:
         The same leaves; a node whose children are leaves only, `most` or more, has `group` nodes between.
     """
 
-    length: int = Field(default=6, ge=2, description="chunks wished for in a section")
-    most: int = Field(default=16, ge=4, description="chunks of a section at most")
-    width: int = Field(default=2, ge=1, le=16, description="chunks compared on each side of a gap")
+    length: int = Field(default=8, ge=2, description="chunks wished for in a section")
+    most: int = Field(default=20, ge=4, description="chunks of a section at most")
+    width: int = Field(default=3, ge=1, le=16, description="chunks compared on each side of a gap")
     embedder: SkipValidation[Embedder] | None = Field(
         default=None, description="compare chunks by their vectors; None by the words they share"
     )

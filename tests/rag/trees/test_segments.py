@@ -29,9 +29,9 @@ def test_leaves_stay_and_sections_are_bounded(tree, length):
 
 @pytest.mark.parametrize("grower", [Segments(), Segments(embedder=HashEmbedder())])
 def test_sections_begin_where_the_topic_changes(grower):
-    tree = planted([(0, topic) for topic in TOPICS for _ in range(7)])
+    tree = planted([(0, topic) for topic in TOPICS for _ in range(9)])
     begins = {n.start for n in grower(tree) if n.kind == "group"}
-    assert {7 * len(TOPICS[0]), 7 * (len(TOPICS[0]) + len(TOPICS[1]))} <= begins
+    assert {9 * len(TOPICS[0]), 9 * (len(TOPICS[0]) + len(TOPICS[1]))} <= begins
 
 
 @pytest.mark.parametrize("text", ["", "One line.", "# A\n# B\n# C\n", "word " * 9000])
