@@ -63,18 +63,8 @@ CONTENTS: Mapping[str, tuple[str, ...]] = {
     "lantern parade": ("lights went up the hill in pairs", "the band lost its drummer at the second corner"),
 }
 MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
+    *("October", "November", "December"),
 ]
 FILLERS = (
     "The air smelled of rain and warm stone, and nobody seemed to be in a hurry.",

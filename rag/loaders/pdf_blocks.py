@@ -21,6 +21,7 @@ __all__ = ["Part", "parts", "written"]
 BULLET = re.compile(r"(?:[-–—•·◦▪●○■□*✓➢►▶‣⁃∙]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]|\[\d{1,3}\])\s+(?=\S)")
 ENDED = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
 CELL = " | "
+PROSE = 24  # characters of a line that may go on in the next column
 
 
 class Part(NamedTuple):
@@ -114,7 +115,7 @@ def _continues(lines: Sequence[Line], above: Part, k: int) -> bool:
     one, other = lines[above.last], lines[k]
     if one.page == other.page and one.column == other.column:
         return False
-    if abs(one.size - other.size) > 0.6:
+    if abs(one.size - other.size) > 0.6 or len(one.text) < PROSE:
         return False
     head = other.text[:1]
     if not ENDED.search(one.text):

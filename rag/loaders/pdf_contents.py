@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rag.loaders.outline import number_of
 from rag.loaders.pdf_lines import Line
 
-__all__ = ["Entry", "entries", "named", "plain"]
+__all__ = ["TITLE", "Entry", "entries", "named", "plain"]
 
 LEADER = re.compile(r"(?:[.·•…_‥]\s?){3,}|\.\.+|…+")
 ENTRY = re.compile(r"(.*?\S)\s*((?:[.·…‥_]\s?){2,}|\s)\s*([A-Z]?-?\d{1,4}|[ivxlc]{1,7})$")

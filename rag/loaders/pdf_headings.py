@@ -14,13 +14,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rag.loaders.outline import MINIMUM, Candidate, Number, number_of, placed
+from rag.loaders.pdf_contents import TITLE
 from rag.loaders.pdf_lines import Line
+from rag.loaders.pdf_style import Body, body_of, capitals, family, style
 
-__all__ = ["Body", "Heading", "body_of", "headings"]
+__all__ = ["Heading", "headings"]
 
 LONGEST = 180  # characters of a heading
 WORDS = 24
 MOST = 4  # lines of a heading
+PROSE, PARAGRAPH = 40, 3  # characters of a line, lines of a paragraph
 TIGHT = 0.65  # space between the lines of one heading, in heights
 CAPTION = re.compile(
     r"(?:figure|fig\.|table|tab\.|listing|example|algorithm|plate|image|photo|chart|exhibit|source|"
@@ -29,22 +32,6 @@ CAPTION = re.compile(
 )
 ENDS = ".,;:?!"
 WORD = re.compile(r"[^\W\d_]{2,}")
-
-
-class Body(NamedTuple):
-    """How the running text is set.
-
-    Args:
-        size: points.
-        bold: whether it is; `mono` as well.
-        font: its name without the mark of a subset.
-        leading: from line to line, in heights.
-    """
-
-    size: float
-    bold: bool
-    font: str
-    leading: float
 
 
 class Heading(NamedTuple):
@@ -62,54 +49,6 @@ class Group(NamedTuple):
     last: int
     text: str
     number: Number | None
-
-
-def body_of(lines: Sequence[Line]) -> Body:
-    """The style of most characters."""
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        if line.mono < 0.5:
-            sizes[round(line.size * 2) / 2] += len(line.text)
-    if not sizes:
-        for line in lines:
-            sizes[round(line.size * 2) / 2] += len(line.text)
-    size = min(sizes, key=lambda s: (-sizes[s], s)) if sizes else 10.0
-    fonts: Counter[str] = Counter()
-    bold = total = 0.0
-    steps: Counter[float] = Counter()
-    for k, line in enumerate(lines):
-        if abs(line.size - size) <= 0.3:
-            fonts[family(line)] += len(line.text)
-            bold, total = bold + line.bold * len(line.text), total + len(line.text)
-            above = lines[k - 1] if k else line
-            if above.page == line.page and above.column == line.column and abs(above.size - size) <= 0.3:
-                steps[round((line.place[1] - above.place[3]) / line.height, 1)] += 1
-    font = min(fonts, key=lambda f: (-fonts[f], f)) if fonts else ""
-    leading = min(steps, key=lambda s: (-steps[s], s)) if steps else 0.2
-    return Body(size, bold > 0.5 * max(total, 1.0), font, leading)
-
-
-def family(line: Line) -> str:
-    """Name of the font without the mark of a subset."""
-    return line.font.rpartition("+")[2]
-
-
-def style(line: Line) -> tuple[float, bool, bool, bool, bool, str]:
-    """How a line is set: size, bold, italic, monospaced, in capitals, font."""
-    return (
-        round(line.size * 2) / 2,
-        line.bold > 0.5,
-        line.italic > 0.5,
-        line.mono > 0.6,
-        capitals(line.text),
-        family(line),
-    )
-
-
-def capitals(text: str) -> bool:
-    """Whether a line is written in capitals."""
-    letters = [char for char in text if char.isalpha()]
-    return len(letters) >= 4 and sum(char.isupper() for char in letters) >= 0.9 * len(letters)
 
 
 def headings(
@@ -175,11 +114,13 @@ def _front(
     numbered = bool(named) or (counted and len(good) > 3)
     found: set[int] = set()
     title = -1
+    prose = _prose(lines)
     for g in good:
         first = lines[groups[g].first]
         if first.page != page or (groups[g].number and weights[g] >= MINIMUM):
             break
-        if looks[style(first)] > 1 and title >= 0:
+        before = numbered and groups[g].last + 1 < prose and not TITLE.match(groups[g].text)
+        if looks[style(first)] > 1 and title >= 0 and not before:
             continue
         if title < 0 and first.size > 1.1 * body_of(lines).size:
             title = g
@@ -187,6 +128,18 @@ def _front(
                 continue
         found.add(g)
     return found if title >= 0 else set()
+
+
+def _prose(lines: Sequence[Line]) -> int:
+    """Index of the first line of the first paragraph; that of the first line of the second page at most."""
+    run = 0
+    for k, line in enumerate(lines):
+        if line.page != lines[0].page:
+            return k
+        run = run + 1 if len(line.text) >= PROSE and line.mono < 0.5 else 0
+        if run == PARAGRAPH:
+            return k - PARAGRAPH + 1
+    return len(lines)
 
 
 def _groups(lines: Sequence[Line], skipped: set[int], body: Body) -> list[Group]:

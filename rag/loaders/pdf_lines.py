@@ -1,7 +1,8 @@
 """Pieces of a page -> its lines in the order of reading: columns first, then rows, then from left to right.
 
 A column gap is a strip that few lines cross and that has lines of prose on both sides at the same height; prose is
-what tells it from the gap between the columns of a table, whose cells are short. What crosses the strip (a title over
+what tells it from the gap between the columns of a table, whose cells are short, or prose on one side and lines at
+other heights on the other, for the cells of a row stand at one height. What crosses the strip (a title over
 both columns, a wide figure's caption) ends the columns above it. Columns are looked for inside columns again.
 """
 
@@ -235,13 +236,28 @@ def _gap(pieces: Sequence[Piece]) -> float | None:
             prose = side & (length >= PROSE) & (edge >= FILLED * room)
             sides.append((prose, int(prose.sum()), int(side.sum())))
         (one, n, all_left), (other, m, all_right) = sides
-        if min(n, m) < LEAST or n < 0.4 * all_left or m < 0.4 * all_right:
+        if min(n, m) >= LEAST and n >= 0.3 * all_left and m >= 0.3 * all_right:
+            paired = min(_within(middle[one], middle[other]), _within(middle[other], middle[one]))
+        elif (
+            max(n, m) >= 2 * LEAST
+            and min(all_left, all_right) >= LEAST // 2
+            and abs(x - west - width / 2) < 0.2 * width
+        ):
+            some, rest = (on_left, other) if n < m else (on_right, one)
+            if _level(middle[some], middle[rest]) >= 0.5 * int(some.sum()):
+                continue  # cells of a table, which stand at one height
+            paired = LEAST
+        else:
             continue
-        paired = min(_within(middle[one], middle[other]), _within(middle[other], middle[one]))
         score = paired - 0.5 * float(crossing.sum())
         if paired >= LEAST and (best is None or score > best[0]):
             best = (score, x)
     return best[1] if best and best[0] > -0.5 * len(pieces) else None
+
+
+def _level(some: NDArray[np.float64], others: NDArray[np.float64]) -> int:
+    """How many of some stand at the very height of one of the others."""
+    return int((np.abs(some[:, None] - others[None, :]).min(axis=1) < 1.5).sum())
 
 
 def _within(some: NDArray[np.float64], others: NDArray[np.float64]) -> int:

@@ -95,7 +95,8 @@ def test_time_grows_with_the_leaves_and_not_faster(grower):
         return time.process_time() - began
 
     seconds(50)
-    assert seconds(1600) < 10 * max(seconds(400), 0.02)
+    few, many = (min(seconds(n) for _ in range(3)) for n in (400, 1600))
+    assert many < 10 * max(few, 0.02)
 
 
 @pytest.mark.slow
