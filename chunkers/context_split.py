@@ -13,6 +13,7 @@ from chunkers.grouped import grouped
 from chunkers.rewarded import Sizes
 from chunkers.scaffold import Format, Scaffold, Units, remarked
 from chunkers.turning import turns, vectors
+from chunkers.vectors import checked_embedder
 from rag.doctree import DocTree, flat
 from rag.errors import MissingWeights, ModelError
 from rag.models.embed import Embedder, HashEmbedder
@@ -89,6 +90,7 @@ class ContextSplit:
     def __post_init__(self) -> None:
         """Check sizes, and the model by its type: its weights stay closed."""
         self._sizes()
+        object.__setattr__(self, "embedder", checked_embedder(self.embedder, NAME))
         if self.llm is not None:
             checked_llm(self.llm, f"{NAME}: llm")
 
