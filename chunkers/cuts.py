@@ -131,6 +131,11 @@ def _block_prices(text: str, blocks: Blocks) -> NDArray[np.float64]:
     price[1:][np.array(colon, dtype=bool)] = PRICES["glued"]
     titled = OPENERS[kind] & ((kind == HEADING) | (blocks.inner[:, 1] > blocks.inner[:, 0]))
     price[1:][titled[:-1]] = PRICES["after_heading"]
+    rest = (kind[1:] == TEXT) & (blocks.level[1:] > 0)  # of a paragraph that a page or column divides
+    rest[rest] = [
+        not text[a:b].count("\n\n") for a, b in zip(blocks.end[:-1][rest], blocks.start[1:][rest], strict=True)
+    ]
+    price[1:][rest] = PRICES["word"]
     return price
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["OPENERS", "Leaf", "Run", "Section", "build", "runs", "sections"]
 
 HEADING = CODE["heading"]
+SUPPLEMENT = CODE["supplement"]
 OPENERS = np.zeros(len(CODE), dtype=bool)  # kinds of block that open a section of their level
 OPENERS[[HEADING, *(CODE[k] for k in ("function", "class", "group"))]] = True
 
@@ -73,7 +74,10 @@ class Leaf:
 
 
 def sections(cuts: Cuts, blocks: Blocks) -> list[Section]:
-    """The sections in source order; a skipped level makes no difference, the nearest lower one is above."""
+    """The sections in source order; a skipped level makes no difference, the nearest lower one is above.
+
+    Running heads and feet behind the text are in no section.
+    """
     heads = np.flatnonzero(OPENERS[blocks.kind])
     places = blocks.start[heads]
     if len(heads) and heads[0] == 0:
@@ -84,7 +88,7 @@ def sections(cuts: Cuts, blocks: Blocks) -> list[Section]:
     kinds = np.where(blocks.kind[heads] == HEADING, CODE["section"], blocks.kind[heads]).tolist()
     found: list[Section] = []
     above: list[tuple[int, int]] = []  # open sections: level, index
-    end = len(cuts.at) - 1
+    end = _tail(cuts, blocks)
     columns = zip(places.tolist(), first.tolist(), levels, titles, kinds, strict=True)
     for place, cut, level, (a, b), kind in columns:
         if cuts.at[cut] != place or cut >= end:
@@ -94,6 +98,14 @@ def sections(cuts: Cuts, blocks: Blocks) -> list[Section]:
         found.append(Section(cut, end, above[-1][1] if above else -1, (a, b), cut, kind))
         above.append((level, len(found) - 1))
     return found
+
+
+def _tail(cuts: Cuts, blocks: Blocks) -> int:
+    """The cut at which running heads and feet begin that stand behind the text; the last cut where there are none."""
+    last = len(blocks)
+    while last > 0 and blocks.kind[last - 1] == SUPPLEMENT:
+        last -= 1
+    return int(np.searchsorted(cuts.at, blocks.start[last])) if 0 < last < len(blocks) else len(cuts.at) - 1
 
 
 def runs(cuts: Cuts, blocks: Blocks, found: Sequence[Section], min_size: int) -> list[Run]:
@@ -117,11 +129,12 @@ def runs(cuts: Cuts, blocks: Blocks, found: Sequence[Section], min_size: int) ->
     for index, section in enumerate(found):
         below[section.up].append(index)
     body = np.append(0, np.cumsum(blocks.kind[cuts.block[:-1]] != HEADING)).tolist()  # units with text before a cut
+    tail = _tail(cuts, blocks)
     done: list[Run] = []
     work = [(-1, 0)]
     while work:
         owner, begin = work.pop()
-        stop = found[owner].last if owner >= 0 else len(cuts.at) - 1
+        stop = found[owner].last if owner >= 0 else tail
         kids = below[owner]
         marks = list(range(begin, found[kids[0]].first if kids else stop))
         whole: dict[int, int] = {}
@@ -141,6 +154,8 @@ def runs(cuts: Cuts, blocks: Blocks, found: Sequence[Section], min_size: int) ->
             marks, whole = [], {}
         if marks:
             done.append(Run(owner, [*marks, stop], whole))
+    if tail < len(cuts.at) - 1:
+        done.append(Run(-1, list(range(tail, len(cuts.at))), {}))
     done.sort(key=lambda run: run.cuts[0])
     return done
 
