@@ -1,0 +1,102 @@
+"""Run several chunkers on a document, score their chunks without any question, keep the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import SkipValidation
+
+from chunkers.context_split import ContextSplit
+from chunkers.labelfree import Material, Scores, material, scores
+from chunkers.recursive import RecursiveChunker
+from chunkers.sentences import SentenceChunker
+from chunkers.structure import StructureChunker
+from chunkers.vectors import checked_embedder
+from rag.doctree import DocTree, flat
+from rag.errors import ConfigError, MissingExtra, MissingWeights, RagError
+from rag.models.embed import Embedder, HashEmbedder
+from rag.notes import Note, noted
+from rag.stage import Chunker, Field, fields_of, stage
+from rag.types import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["AutoChunker"]
+
+NAME = "chunkers/auto"
+FATAL = (ConfigError, MissingExtra, MissingWeights)  # would repeat itself on every document
+
+
+def _default() -> tuple[Chunker, ...]:
+    return StructureChunker(), ContextSplit(), SentenceChunker(size=160), RecursiveChunker(size=160)
+
+
+@stage
+class AutoChunker:
+    """Keep, for each document, the chunks that look best by size, cohesion, coherence and whole blocks.
+
+    Adaptive Chunking (ekimetrics/adaptive-chunking, LREC 2026): several splitters a document, label-free scores, the best
+    mean wins. The scores and the departures are in `chunkers.labelfree`. The table is kept with the tree: the note `auto`
+    of the root has a line for every candidate, best first, with its chunks and scores; `rag tree` shows it. A candidate
+    that fails on a document is left out and named there; where all fail, the first one's error is raised.
+
+    Args:
+        document: any text.
+
+    Returns:
+        The winner's tree, with the table. Of equal means the earlier candidate wins.
+    """
+
+    candidates: tuple[Chunker, ...] = Field(default_factory=_default, min_length=1, description="chunkers to try")
+    least: int = Field(default=48, ge=0, description="tokens of a chunk of allowed size, at least")
+    most: int = Field(default=512, ge=1, description="at most")
+    embedder: SkipValidation[Embedder] = Field(default_factory=HashEmbedder, description="vectors of the sentences")
+
+    def __post_init__(self) -> None:
+        """Check the limits, and the embedder by its type."""
+        if self.most < self.least:
+            raise ValueError(f"most must be >= least, got {self.most} < {self.least}")
+        object.__setattr__(self, "embedder", checked_embedder(self.embedder, NAME))
+
+    def __call__(self, document: Document, /) -> DocTree:
+        """The best outline of a document."""
+        if not document.text:
+            return flat(document, ())
+        known = material(document, self.embedder, self.most, "cl100k")
+        tried = [self._tried(chunker, document, known) for chunker in self.candidates]
+        good = [i for i, one in enumerate(tried) if isinstance(one, tuple)]
+        if not good:
+            raise next(one for one in tried if isinstance(one, RagError))
+        rows: list[tuple[float, int, str]] = []
+        for i, (label, one) in enumerate(zip(_labels(self.candidates), tried, strict=True)):
+            rows.append(
+                (-one[1].mean, i, _line(label, *one)) if isinstance(one, tuple) else (1.0, i, f"{label}: {one}")
+            )
+        best = tried[min(rows)[1]]
+        assert isinstance(best, tuple)
+        return noted(best[0], "auto", {0: [Note(line, by=NAME) for _, _, line in sorted(rows)]})
+
+    def _tried(self, chunker: Chunker, document: Document, known: Material) -> tuple[DocTree, Scores] | RagError:
+        try:
+            tree = chunker(document)
+        except FATAL:
+            raise
+        except RagError as error:
+            return error
+        return tree, scores(tree, known, self.least, self.most)
+
+
+def _labels(candidates: Sequence[Chunker]) -> list[str]:
+    """Each chunker's name, with its size where it has one; equal ones numbered."""
+    names: list[str] = []
+    for one in candidates:
+        size = fields_of(one).get("size")
+        name = type(one).__name__ + (f"({size})" if size is not None else "")
+        names.append(name if name not in names else f"{name} #{len(names) + 1}")
+    return names
+
+
+def _line(label: str, tree: DocTree, found: Scores) -> str:
+    cells = " ".join(f"{name} {value:.3f}" for name, value in zip(found._fields, found, strict=True))
+    return f"{label}: {found.mean:.3f} ({cells}), {len(tree.leaf_ids)} chunks"
