@@ -36,10 +36,10 @@ def _default() -> tuple[Chunker, ...]:
 class AutoChunker:
     """Keep, for each document, the chunks that look best by size, cohesion, coherence and whole blocks.
 
-    Adaptive Chunking (ekimetrics/adaptive-chunking, LREC 2026): several splitters a document, label-free scores, the best
-    mean wins. The scores and the departures are in `chunkers.labelfree`. The table is kept with the tree: the note `auto`
-    of the root has a line for every candidate, best first, with its chunks and scores; `rag tree` shows it. A candidate
-    that fails on a document is left out and named there; where all fail, the first one's error is raised.
+    Adaptive Chunking (ekimetrics/adaptive-chunking, LREC 2026): several splitters a document, label-free scores, the
+    best mean wins. The scores and the departures are in `chunkers.labelfree`. The table is kept with the tree: the note
+    `auto` of the root has a line for every candidate, best first, with its chunks and scores; `rag tree` shows it. A
+    candidate that fails on a document is left out and named there; where all fail, the first one's error is raised.
 
     Args:
         document: any text.

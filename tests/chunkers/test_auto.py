@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ class Fails:
 
 def cut(text: str, *places: int) -> DocTree:
     bounds = [0, *places, len(text)]
-    return flat(Document("d", text), list(zip(bounds, bounds[1:], strict=False)))
+    return flat(Document("d", text), list(pairwise(bounds)))
 
 
 def judged(tree: DocTree, least: int = 1, most: int = 500) -> dict[str, float]:
