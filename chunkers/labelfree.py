@@ -1,9 +1,9 @@
 """How good the chunks of a document look without any question: four scores between 0 and 1, all linear in the text.
 
 De Moura Junior et al., "Adaptive Chunking" (ekimetrics/adaptive-chunking, LREC 2026), four of its five scores; the
-fifth needs a coreference model. Departures: a sentence is held against the rest of its chunk, not against a chunk that holds
-it, or chunks of one sentence would score 1; a chunk against what stands around it without itself, for the same reason;
-blocks longer than the largest size, which no chunker may keep whole, do not count.
+fifth needs a coreference model. Departures: a sentence is held against the rest of its chunk, not against a chunk
+that holds it, or chunks of one sentence would score 1; a chunk against what stands around it without itself, for the
+same reason; blocks longer than the largest size, which no chunker may keep whole, do not count.
 """
 
 from __future__ import annotations
