@@ -23,9 +23,10 @@ from rag.loaders.pdf_blocks import parts, written
 from rag.loaders.pdf_bookmarks import Bookmark, matched
 from rag.loaders.pdf_contents import Entry, entries, named
 from rag.loaders.pdf_furniture import furniture
-from rag.loaders.pdf_headings import Heading, body_of, headings
+from rag.loaders.pdf_headings import Heading, headings
 from rag.loaders.pdf_lines import Line, lines
 from rag.loaders.pdf_page import Reader
+from rag.loaders.pdf_style import body_of
 from rag.loaders.pdf_tables import tables
 from rag.optional import require
 from rag.types import Block

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rag.loaders.pdf_headings import CAPTION, Body, Heading
+from rag.loaders.pdf_headings import CAPTION, Heading
 from rag.loaders.pdf_lines import Line
 from rag.loaders.pdf_page import Box, union
+from rag.loaders.pdf_style import Body
 from rag.types import Block
 
 __all__ = ["Part", "parts", "written"]
