@@ -29,6 +29,7 @@ __all__ = ["Material", "Scores", "material", "scores"]
 
 AROUND = 6_000  # characters on either side of a chunk that make its surroundings, about 1,500 tokens
 LONGEST = 4_000  # characters of a sentence that are embedded
+WINDOW = 8_192  # sentences that are compared at once: bounds memory
 SLACK = 5  # characters at a block's ends that may be cut off
 
 
@@ -96,10 +97,7 @@ def scores(tree: DocTree, known: Material, least: int, most: int) -> Scores:
     size = float(tokens[allowed].sum() / max(tokens.sum(), 1))
     low, high = np.searchsorted(known.at, start), np.searchsorted(known.at, end)
     own = known.sums[high] - known.sums[low]
-    chunk = np.repeat(np.arange(len(leaves)), high - low)
-    which = np.concatenate([np.arange(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)] or [low[:0]])
-    each = known.sums[which + 1] - known.sums[which]
-    cohesion = _cosine(each, own[chunk] - each)
+    cohesion = _cohesion(known.sums, low, high)
     first = np.searchsorted(known.at, start - AROUND)
     last = np.searchsorted(known.at, end + AROUND)
     around = known.sums[last] - known.sums[first] - own
@@ -111,7 +109,20 @@ def scores(tree: DocTree, known: Material, least: int, most: int) -> Scores:
         begin = np.searchsorted(cuts, known.blocks[:, 0] + SLACK, side="right")
         whole = begin == np.searchsorted(cuts, known.blocks[:, 1] - SLACK)
         whole |= known.blocks[:, 1] - known.blocks[:, 0] <= 2 * SLACK
-    return Scores(round(size, 6), _mean(cohesion), _mean(coherence), _mean(whole.astype(np.float64)))
+    return Scores(round(size, 6), cohesion, _mean(coherence), _mean(whole.astype(np.float64)))
+
+
+def _cohesion(sums: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]) -> float:
+    """Mean cosine of a sentence to the rest of its chunk, `WINDOW` sentences at a time; 1 where there are none."""
+    total, count = 0.0, int((high - low).sum())
+    before = np.cumsum(high - low) - (high - low)
+    for at in range(0, count, WINDOW):
+        places = np.arange(at, min(at + WINDOW, count))
+        chunk = np.searchsorted(before, places, side="right") - 1
+        which = low[chunk] + places - before[chunk]
+        each = sums[which + 1] - sums[which]
+        total += float(_cosine(each, sums[high[chunk]] - sums[low[chunk]] - each).sum())
+    return round(total / count, 6) if count else 1.0
 
 
 def _tokens(tree: DocTree, leaves: NDArray[np.int64]) -> NDArray[np.int64]:
