@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +207,15 @@ class MapReduceReader:
         tokenizer = counter(self.tokenizer)
         by_doc = {tree.document.id: tree for tree in trees}
 
-        def context(count: int) -> tuple[Hit, ...]:
-            return cited_hits(by_doc, [e for claim in chosen[:count] for e in claim.evidence[:2]], NAME)
+        def context(count: int, each: int) -> tuple[Hit, ...]:
+            return cited_hits(by_doc, [e for claim in chosen[:count] for e in claim.evidence[:each]], NAME)
 
-        low = fitting(context, len(chosen), budget, tokenizer)
-        items = context(low)
+        each = 2  # pieces of evidence of a claim; where not all claims fit so, one: rather every item than every proof
+        low = fitting(partial(context, each=each), len(chosen), budget, tokenizer)
+        if low < len(chosen):
+            each = 1
+            low = fitting(partial(context, each=each), len(chosen), budget, tokenizer)
+        items = context(low, each)
         size = rendered(items, tokenizer).tokens
         kept = {(h.doc, h.node) for h in items}
         drops = tuple(
