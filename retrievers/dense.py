@@ -18,6 +18,7 @@ from rag.store.fields import note_rows, prefixed
 from rag.store.parts import bound_to, part_key, store_of
 from rag.store.top import top
 from rag.types import Hits, Query
+from retrievers.late import Reads, checked_reader, late_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +53,9 @@ class Dense:
     most, and a leaf scores by the best of its vectors. Notes that failed verification are never embedded; hits are the
     leaves, never the notes.
 
+    With `reads` a leaf's vector is pooled from the states of its word pieces after the whole section or document was
+    read: late chunking (`rag.models.late`, `retrievers.late`), for embedders that average states.
+
     Args:
         query: its text is embedded as a question.
 
@@ -64,7 +68,7 @@ class Dense:
 
     shapes_index: ClassVar[tuple[str, ...]] = (
         *("embedder", "path", "exact_below", "links", "build_effort"),
-        *("fields", "form", "prefix_tokens", "most"),
+        *("fields", "form", "prefix_tokens", "most", "reads"),
     )
 
     embedder: SkipValidation[Embedder] = Field(default_factory=_default, description="an embedder, or llama-index's")
@@ -74,6 +78,7 @@ class Dense:
     form: Literal["prefix", "vectors"] = Field(default="prefix", description="in front of the text, or by themselves")
     prefix_tokens: int = Field(default=64, ge=1, description="of all notes in front of a text at most, in cl100k")
     most: int = Field(default=8, ge=1, description="vectors of a leaf's notes at most")
+    reads: Reads = Field(default="leaf", description="what is read to embed a leaf: it, its section, or its document")
     exact_below: int = Field(default=50_000, ge=0, description="leaves from which a graph is used")
     links: int = Field(default=32, ge=2, le=256, description="graph: neighbours of a vector")
     build_effort: int = Field(default=80, ge=1, description="graph: candidates looked at to link a vector")
@@ -89,19 +94,22 @@ class Dense:
                     f" BaseEmbedding, got {kind.__name__}. Drop it to use the default."
                 )
             object.__setattr__(self, "embedder", adapt_embedder(self.embedder))
+        if self.reads != "leaf":
+            checked_reader(self.embedder, NAME)
+            if self.fields and self.form == "prefix":
+                raise ConfigError(
+                    f"{NAME}: fields: in front of a text they need reads: leaf, got reads: {self.reads}."
+                    " Say form: vectors, or reads: leaf."
+                )
 
     def build(self, corpus: Corpus, part: Part, /) -> None:
         """Write the vectors, and the graph where there is one; only new leaves are embedded."""
-        vectors = np.empty((len(corpus), self.embedder.dim), dtype=np.float32)
-        new = np.arange(len(corpus))
-        if part.old is not None:
-            kept = np.flatnonzero(corpus.reuse >= 0)
-            vectors[kept] = part.old.load("vectors")[corpus.reuse[kept]]
-            new = np.flatnonzero(corpus.reuse < 0)
-        at = 0
-        for texts in _windows(self._texts(corpus, new)):
-            vectors[new[at : at + len(texts)]] = self.embedder.embed(texts)
-            at += len(texts)
+        new = np.arange(len(corpus)) if part.old is None else np.flatnonzero(corpus.reuse < 0)
+        if self.reads == "leaf":
+            vectors = self._own_vectors(corpus, part.old, new)
+        else:
+            vectors, read_with = late_vectors(self.embedder, corpus, self.reads, part.old, path=self.path)
+            part.save("read-with", read_with)
         part.save("vectors", vectors)
         graphed = vectors
         if self._more:
@@ -125,6 +133,18 @@ class Dense:
         if self.fields and self.form == "prefix":
             return prefixed(corpus, leaves, self.fields, path=self.path, tokens=self.prefix_tokens)
         return corpus.texts(leaves, path=self.path)
+
+    def _own_vectors(self, corpus: Corpus, old: Part | None, new: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 (n, d): each leaf read by itself; those that were there are copied."""
+        vectors = np.empty((len(corpus), self.embedder.dim), dtype=np.float32)
+        if old is not None:
+            kept = np.flatnonzero(corpus.reuse >= 0)
+            vectors[kept] = old.load("vectors")[corpus.reuse[kept]]
+        at = 0
+        for texts in _windows(self._texts(corpus, new)):
+            vectors[new[at : at + len(texts)]] = self.embedder.embed(texts)
+            at += len(texts)
+        return vectors
 
     def _note_vectors(
         self, corpus: Corpus, old: Part | None, new: NDArray[np.int64]

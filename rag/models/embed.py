@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from zlib import crc32
@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from rag.errors import ConfigError, ModelError
+from rag.models.late import TokenVectors
 from rag.stage import Field, stage
 
 if TYPE_CHECKING:
@@ -98,6 +99,23 @@ class HashEmbedder:
                 sums[0] = 1
             out[row] = sums / np.sqrt(float(int(sums @ sums)))
         return out
+
+    def token_vectors(
+        self, texts: Sequence[str], *, before: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, TokenVectors]]:
+        """The features of every word, a few thousand at a time; they do not depend on the words around."""
+        known: dict[str, NDArray[np.float32]] = {}
+        for index, text in enumerate(texts):
+            found = [(match.start(), match[0].lower()) for match in _WORD.finditer(text)]
+            for _, word in found:
+                if word not in known:
+                    known[word] = np.zeros(self.dim, dtype=np.float32)
+                    for place, weight in self._features(word):
+                        known[word][place] += weight
+            for low in range(0, len(found), 4096):
+                some = found[low : low + 4096]
+                at = np.array([place for place, _ in some], dtype=np.int64)
+                yield index, TokenVectors(at, np.stack([known[word] for _, word in some]), np.ones(len(some)))
 
     def _features(self, word: str) -> list[tuple[int, int]]:
         """The places of a word and its trigrams, with signed weights."""

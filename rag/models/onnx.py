@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ import numpy as np
 
 from rag.errors import ConfigError, ModelError
 from rag.models.embed import unit
+from rag.models.late import Pieces, TokenVectors, read, slices
 from rag.models.score import logits
 from rag.models.tokens import clean
 from rag.models.weights import entry, fingerprint, locate
@@ -92,6 +93,34 @@ class OnnxEmbedder:
             states = self._net.run([(ids, len(ids)) for ids in rows], self._pool, self.threads)
             out[at : at + len(rows)] = unit(np.stack(states), len(rows), self.name)
         return out
+
+    def token_vectors(
+        self, texts: Sequence[str], *, before: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, TokenVectors]]:
+        """The states of every word piece, window by window (`rag.models.late`).
+
+        Raises:
+            ConfigError: the model's vector is the state of its first mark, so that means of states say little.
+            MissingWeights: the model's files are not here.
+            ModelError: the files are not such a model.
+        """
+        if self.pooling != "mean":
+            raise ConfigError(
+                f"{self.name}: token vectors need a model whose vector is their mean, pooling is {self.pooling!r}."
+                " Say {use: embedders/onnx, pooling: mean}."
+            )
+        net, shape = self._net, self.dim
+
+        def states(rows: list[list[int]]) -> list[NDArray[np.float32]]:
+            found = net.run([(row, len(row)) for row in rows], lambda output: output[0], self.threads)
+            if any(one.ndim != 2 or one.shape[1] != shape for one in found):
+                raise ModelError(f"{self.name}: must give states (1, tokens, {shape}), got rows of {found[0].shape}.")
+            return found
+
+        marks = net.encode([""], 2)[0]
+        return read(
+            texts, before, pieces=net.pieces, states=states, marks=(marks[:-1], marks[-1:]), limit=self.max_tokens
+        )
 
     def _pool(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
         if states.ndim != 3 or states.shape[2] != self.dim:
@@ -190,6 +219,17 @@ class _Net:
         """The ids of each text with its marks, cut to `limit` (the closing mark stays)."""
         encodings = self.tokenizer.encode_batch_fast([clean(text) for text in texts])
         return [ids if len(ids := e.ids) <= limit else [*ids[: limit - 1], ids[-1]] for e in encodings]
+
+    def pieces(self, text: str) -> Pieces:
+        """Every word piece of a text of any length, without marks, and where it begins."""
+        ids: list[int] = []
+        at: list[int] = []
+        whole = clean(text)
+        for low, high in slices(whole):
+            encoding = self.tokenizer.encode(whole[low:high], add_special_tokens=False)
+            ids += encoding.ids
+            at += [low + start for start, _ in encoding.offsets]
+        return Pieces(np.array(ids, dtype=np.int64), np.array(at, dtype=np.int64))
 
     def run(self, rows: Sequence[tuple[list[int], int]], read: Any, threads: int | None) -> list[NDArray[np.float32]]:
         """The network's first output for each row alone, through `read`, in the order of the rows.

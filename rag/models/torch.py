@@ -16,6 +16,7 @@ import numpy as np
 
 from rag.errors import ConfigError, ModelError
 from rag.models.embed import unit
+from rag.models.late import Pieces, TokenVectors, read, slices
 from rag.models.score import logits
 from rag.models.tokens import clean
 from rag.models.weights import fingerprint, locate
@@ -84,6 +85,52 @@ class SentenceTransformersEmbedder:
             convert_to_numpy=True,
         )
         return unit(np.array(vectors, dtype=np.float32), len(texts), self.name)
+
+    def token_vectors(
+        self, texts: Sequence[str], *, before: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, TokenVectors]]:
+        """The states of every word piece, window by window (`rag.models.late`).
+
+        Raises:
+            MissingExtra: the extra `sentence-transformers` is not installed.
+            MissingWeights: the model's files are not here.
+            ConfigError: the model's vector is not the mean of its states.
+        """
+        modules = list(self._net)
+        told = modules[1].get_config_dict() if len(modules) > 1 and hasattr(modules[1], "get_config_dict") else {}
+        means = told.get("pooling_mode") == "mean" or told.get("pooling_mode_mean_tokens")  # new and old releases
+        if not means or any(type(one).__name__ != "Normalize" for one in modules[2:]):
+            raise ConfigError(
+                f"{self.name}: token vectors need a model whose vector is the mean of its states, this one has"
+                f" {[type(one).__name__ for one in modules]}. Take another, such as all-MiniLM-L6-v2."
+            )
+        tokenizer = modules[0].tokenizer
+        empty = tokenizer("")["input_ids"]
+        marks = (empty[:-1], empty[-1:])
+        return read(texts, before, pieces=self._pieces, states=self._states, marks=marks, limit=self.max_tokens)
+
+    def _pieces(self, text: str) -> Pieces:
+        whole = clean(text)
+        ids: list[int] = []
+        at: list[int] = []
+        for low, high in slices(whole):
+            found = self._net.tokenizer(
+                whole[low:high], add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            )
+            ids += found["input_ids"]
+            at += [low + start for start, _ in found["offset_mapping"]]
+        return Pieces(np.array(ids, dtype=np.int64), np.array(at, dtype=np.int64))
+
+    def _states(self, rows: list[list[int]]) -> list[NDArray[np.float32]]:
+        """One row at a time: padding would move the last digits."""
+        torch = require("torch", extra="sentence-transformers", by=self.name)
+        found = []
+        with torch.inference_mode():
+            for row in rows:
+                ids = torch.tensor([row], device=self.device)
+                feed = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+                found.append(self._net[0](feed)["token_embeddings"][0].float().cpu().numpy())
+        return found
 
     @cached_property
     def _net(self) -> Any:
