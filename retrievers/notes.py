@@ -81,7 +81,9 @@ class Notes:
             leaf += [at] * count
         part.save("note-doc", np.array(doc, dtype=np.int32))
         part.save("note-leaf", np.array(leaf, dtype=np.int64))
-        view = _View.of(corpus, self.field, np.array(doc, dtype=np.int32))
+        of_leaf = np.array(leaf, dtype=np.int64)
+        reuse = _same_notes(of_leaf, corpus.reuse, part.old)
+        view = _View.of(corpus, self.field, np.array(doc, dtype=np.int32), reuse)
         self._inner(1).build(view.notes, _Inside(part))
 
     def bind(self, store: Store, /) -> Notes:
@@ -139,7 +141,7 @@ class _View:
     first: NDArray[np.int64]
 
     @classmethod
-    def of(cls, corpus: Corpus, name: str, doc: NDArray[np.int32]) -> _View:
+    def of(cls, corpus: Corpus, name: str, doc: NDArray[np.int32], reuse: NDArray[np.int64] | None = None) -> _View:
         first = np.searchsorted(doc, np.arange(len(corpus.doc_ids) + 1)).astype(np.int64)
         node = (np.arange(len(doc)) - first[doc] + 1).astype(np.int32)
 
@@ -150,8 +152,20 @@ class _View:
             texts = [note.text + "\n" for one in corpus.node[low:high].tolist() for note in _kept(whole, name, one)]
             return _document(corpus.doc_ids[ordinal], texts)
 
-        fresh = np.full(len(doc), -1, dtype=np.int64)
-        return cls(Corpus(corpus.doc_ids, corpus.metadata, doc, node, fresh, tree), first)
+        reuse = np.full(len(doc), -1, dtype=np.int64) if reuse is None else reuse
+        return cls(Corpus(corpus.doc_ids, corpus.metadata, doc, node, reuse, tree), first)
+
+
+def _same_notes(leaf: NDArray[np.int64], reuse: NDArray[np.int64], old: Part | None) -> NDArray[np.int64]:
+    """int64 (m,), for each note the same note in the generation before, -1 where its leaf is new.
+
+    Leaves with one key have the same notes in the same order (`rag.store.codec.leaf_keys`).
+    """
+    if old is None or not len(leaf):
+        return np.full(len(leaf), -1, dtype=np.int64)
+    rank = np.arange(len(leaf)) - np.searchsorted(leaf, leaf)
+    before = reuse[leaf]
+    return np.where(before >= 0, np.searchsorted(np.asarray(old.load("note-leaf")), before) + rank, -1)
 
 
 def _document(name: str, texts: Sequence[str]) -> DocTree:
@@ -166,8 +180,9 @@ class _Inside:
     part: Part
 
     @property
-    def old(self) -> None:
-        """Notes are counted afresh: which of them are new is not known."""
+    def old(self) -> _Inside | None:
+        """The inner retriever's arrays in the generation before."""
+        return None if self.part.old is None else _Inside(self.part.old)
 
     def save(self, name: str, array: NDArray[Any]) -> None:
         self.part.save(f"inner-{name}", array)

@@ -121,8 +121,9 @@ def unpack_tree(document: Document, packed: bytes) -> DocTree:
 def leaf_keys(tree: DocTree) -> NDArray[np.uint64]:
     """uint64 (m, 2): what identifies each leaf by content.
 
-    Title of the document, headings above, text, repeated ranges and notes of the leaf: two leaves
-    with one key look alike to every retriever, so what was computed for one serves the other.
+    Title of the document, headings above, text, repeated ranges and what the notes of the leaf say: two leaves
+    with one key look alike to every retriever, so what was computed for one serves the other. Where a note rests is
+    left out: after an edit the leaves behind it say the same from another place.
     """
     text = tree.document.text
     paths: dict[int, bytes] = {}
@@ -138,7 +139,8 @@ def leaf_keys(tree: DocTree) -> NDArray[np.uint64]:
         state = blake2b(paths[up], digest_size=16)
         state.update(_joined(pieces))
         if leaf in noted:
-            state.update(_json(noted[leaf], f"document {tree.document.id!r}: notes of its tree"))
+            said = [[name, _said(value)] for name, value in noted[leaf]]
+            state.update(_json(said, f"document {tree.document.id!r}: notes of its tree"))
         found += state.digest()
     return np.frombuffer(bytes(found), dtype=KEY).reshape(-1, 2)
 
@@ -149,6 +151,13 @@ def _notes_by_node(tree: DocTree) -> dict[int, list[Any]]:
         for node, value in by_node.items():
             found.setdefault(node, []).append([name, value])
     return found
+
+
+def _said(value: Any) -> Any:
+    """What retrievers read of a row of notes: the texts, and which of them failed; other values are kept whole."""
+    if isinstance(value, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 4 for one in value):
+        return [[text, ok] for text, _, _, ok in value]
+    return value
 
 
 def _joined(pieces: Sequence[str]) -> bytes:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.doctree import DocTree
-from rag.trees.merkle import subtree_hashes
+from rag.notes import Note, notes_of
+from rag.trees.merkle import own_hashes, subtree_hashes
 
-__all__ = ["Difference", "difference", "twins"]
+__all__ = ["Difference", "difference", "moved", "same_leaves", "twins"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,24 @@ def twins(old: DocTree, new: DocTree, *, notes: Sequence[str] = ()) -> dict[int,
     for i, one in enumerate(subtree_hashes(old, notes=notes)):
         at.setdefault(one, i)
     return {i: at[one] for i, one in enumerate(subtree_hashes(new, notes=notes)) if one in at}
+
+
+def same_leaves(old: DocTree, new: DocTree) -> dict[int, int]:
+    """Leaf of the new tree -> the first leaf of the old one with its text, below the same headings and title."""
+    if old.document.title != new.document.title:
+        return {}
+
+    def keyed(tree: DocTree) -> dict[int, tuple[bytes, tuple[str, ...]]]:
+        own = own_hashes(tree)
+        return {leaf: (own[leaf], tree[leaf].path) for leaf in tree.leaf_ids.tolist()}
+
+    at: dict[tuple[bytes, tuple[str, ...]], int] = {}
+    for leaf, key in keyed(old).items():
+        at.setdefault(key, leaf)
+    return {leaf: at[key] for leaf, key in keyed(new).items() if key in at}
+
+
+def moved(old: DocTree, name: str, node: int, by: int) -> tuple[Note, ...]:
+    """The notes of a field at a node of the old tree, their ranges `by` code points further on."""
+    rows = notes_of(old, name, node)
+    return tuple(note._replace(spans=tuple((a + by, b + by) for a, b in note.spans)) for note in rows)

@@ -18,6 +18,7 @@ from rag.models.typed import Typed, typed
 from rag.notes import Note, noted, notes_of
 from rag.stage import Field, Grower, stage
 from rag.trees.context import Context
+from rag.trees.diff import moved, same_leaves
 from rag.trees.enrich_check import Evidence, copied, listed
 from rag.trees.enrich_gist import Gist
 from rag.trees.entities import Entities
@@ -74,6 +75,8 @@ class Enrich:
     of the same fields speak, and `by` says so. Without `llm` they speak for all. A model that cannot be reached, or a
     spent budget, is an error: the document is then not indexed.
 
+    After an edit only leaves that changed, or where the model failed the time before, are asked about (`renew`).
+
     Args:
         tree: any tree.
 
@@ -97,12 +100,32 @@ class Enrich:
 
     def __call__(self, tree: DocTree, /) -> DocTree:
         """The tree with notes."""
+        return self._grow(tree, {})
+
+    def renew(self, tree: DocTree, old: DocTree, /) -> DocTree:
+        """As a call, with what the model said of leaves that stood in the tree before taken from it.
+
+        Args:
+            tree: the new tree.
+            old: the tree of the same document before, grown with these settings.
+        """
+        kept: dict[int, dict[str, Sequence[Note]]] = {}
+        for leaf, twin in same_leaves(old, tree).items() if self.llm is not None else ():
+            by = int(tree.start[leaf] - old.start[twin])
+            rows: dict[str, Sequence[Note]] = {name: moved(old, name, twin, by) for name in self.fields}
+            if self.llm is not None and any(note.by == self.llm.name for row in rows.values() for note in row):
+                kept[leaf] = rows
+        return self._grow(tree, kept)
+
+    def _grow(self, tree: DocTree, kept: Mapping[int, Mapping[str, Sequence[Note]]]) -> DocTree:
         offline = {name: FIELDS[name][0](tree) for name in self.fields}
-        found: dict[str, dict[int, Sequence[Note]]] = {name: {} for name in self.fields}
+        found: dict[str, dict[int, Sequence[Note]]] = {
+            name: {leaf: rows[name] for leaf, rows in kept.items()} for name in self.fields
+        }
         tally: Counter[str] = Counter()
         whole = Evidence(f"{tree.document.title}\n{tree.document.text}")
         with trace.span(NAME) as opened:
-            for leaves in self._windows(tree):
+            for leaves in self._windows([leaf for leaf in tree.leaves() if leaf.index not in kept]):
                 said = self._said(leaves, tally)
                 for leaf in leaves:
                     mine = said.get(leaf.index)
@@ -125,9 +148,8 @@ class Enrich:
         line = ", ".join(f"{tally[name]} {name}" for name in counts)
         return noted(tree, "enrich", {0: [Note(line, (), NAME, None)]})
 
-    def _windows(self, tree: DocTree) -> Iterator[list[Node]]:
+    def _windows(self, leaves: list[Node]) -> Iterator[list[Node]]:
         """Leaves in order, as many a call as the limits let through."""
-        leaves = list(tree.leaves())
         if self.llm is None:
             yield leaves
             return

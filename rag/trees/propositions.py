@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from rag.models.typed import typed
 from rag.notes import Note, noted
 from rag.pool import ordered
 from rag.stage import Field, stage
+from rag.trees.diff import moved, same_leaves
 from rag.units import cut
 
 __all__ = ["Propositions", "statements"]
@@ -81,7 +82,7 @@ class Propositions:
     clause of the source, verbatim. A model writes facts and names the sentence of each; a fact counts as verified where
     every word that carries meaning and every number stands in the leaf, in the headings above it or in the document's
     title, and is kept unverified (so not searched) otherwise. A leaf whose answer cannot be used falls back to its
-    clauses.
+    clauses. After an edit only leaves that changed are asked about (`renew`).
 
     Args:
         tree: any tree.
@@ -106,11 +107,32 @@ class Propositions:
 
     def __call__(self, tree: DocTree, /) -> DocTree:
         """The tree with its statements."""
+        return self._grow(tree, {})
+
+    def renew(self, tree: DocTree, old: DocTree, /) -> DocTree:
+        """As a call, with the facts of leaves that stood in the tree before taken from it.
+
+        A leaf that fell back to its clauses is asked about again.
+
+        Args:
+            tree: the new tree.
+            old: the tree of the same document before, grown with these settings.
+        """
+        kept: dict[int, tuple[Note, ...]] = {}
+        for leaf, twin in same_leaves(old, tree).items() if self.llm is not None else ():
+            rows = moved(old, "propositions", twin, int(tree.start[leaf] - old.start[twin]))
+            if any(note.by == self._model.name for note in rows):
+                kept[leaf] = rows
+        return self._grow(tree, kept)
+
+    def _grow(self, tree: DocTree, kept: Mapping[int, Sequence[Note]]) -> DocTree:
         leaves = tree.leaves()
         if self.llm is None:
             return noted(tree, "propositions", {leaf.index: self._clauses(leaf) for leaf in leaves})
+        leaves = tuple(leaf for leaf in leaves if leaf.index not in kept)
         found = list(ordered(partial(self._asked), leaves, workers=self.workers))
-        tree = noted(tree, "propositions", {leaf.index: rows for leaf, (rows, _) in zip(leaves, found, strict=True)})
+        told_of = {leaf.index: rows for leaf, (rows, _) in zip(leaves, found, strict=True)}
+        tree = noted(tree, "propositions", {**kept, **told_of})
         lost = [why for _, why in found if why]
         told = [Note(f"{lost.count(why)} leaves by rule: {why}", by=NAME) for why in sorted(set(lost))]
         return noted(tree, "propositions-lost", {0: told}) if told else tree

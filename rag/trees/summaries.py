@@ -13,7 +13,7 @@ from rag.models.tokens import counter
 from rag.notes import Note, noted, notes_of
 from rag.stage import Field, stage
 from rag.trees.cascade import Phrase, heights, key_phrases, key_sentences, leading
-from rag.trees.diff import twins
+from rag.trees.diff import moved, twins
 from rag.trees.telling import Teller
 
 __all__ = ["Summaries"]
@@ -87,10 +87,9 @@ class Summaries:
         same = twins(old, tree)
         kept: dict[int, Row] = {}
         for node, twin in same.items():
-            rows = notes_of(old, "summary", twin)
+            rows = moved(old, "summary", twin, int(tree.start[node] - old.start[twin]))
             if rows and (self.llm is None or self.refresh == "lazy" or any(n.by == self.llm.name for n in rows)):
-                by = int(tree.start[node] - old.start[twin])
-                kept[node] = tuple(n._replace(spans=tuple((a + by, b + by) for a, b in n.spans)) for n in rows)
+                kept[node] = rows
         return self._grow(tree, kept, told=self.refresh == "eager")
 
     def _grow(self, tree: DocTree, kept: Mapping[int, Row], *, told: bool) -> DocTree:
