@@ -13,7 +13,7 @@ from evals.reproduce import cutoff
 from rerankers.cutoff import Cutoff
 
 PINNED = json.loads((Path(cutoff.__file__).parents[1] / "expected" / "cutoff.json").read_text())
-SHOWN = "gap, 2 to 20|chord|ratio|drop|kneedle|meteora|the first 2|the first 10".split("|")
+SHOWN = ["gap, 2 to 20", "chord", "ratio", "drop", "kneedle", "meteora", "the first 2", "the first 10"]
 
 
 @pytest.mark.parametrize("name", SHOWN)
