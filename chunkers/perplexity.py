@@ -90,11 +90,10 @@ class PerplexityChunker:
         scaffold = Scaffold.of(
             document, size=sizes.size, cap=sizes.cap, least=sizes.least, tokenizer=self.tokenizer, format=self.format
         )
-        scores, reasons = surprisal(scaffold, self.llm, self.reads)
-        rows = [scores[stretch.marks[0] : stretch.marks[-1]] for stretch in scaffold.stretches]
+        rows, reasons = surprisal(scaffold, self.llm, self.reads)
         if self.mode == "reward":
-            spread = robust(scores)
-            rows = [spread[stretch.marks[0] : stretch.marks[-1]] for stretch in scaffold.stretches]
+            spread = robust(np.concatenate([*rows, np.zeros(0)]))
+            rows = np.split(spread, np.cumsum([len(row) for row in rows]))[:-1]
             return finished(scaffold, sizes, [self.weight * fall(row) for row in rows], NAME, reasons)
         join = partial(rejoined, sizes=sizes)
         chosen = [
@@ -104,11 +103,11 @@ class PerplexityChunker:
         return remarked(scaffold.tree(chosen), NAME, reasons)
 
 
-def surprisal(scaffold: Scaffold, llm: Any, reads: int) -> tuple[NDArray[np.float64], list[str]]:
+def surprisal(scaffold: Scaffold, llm: Any, reads: int) -> tuple[list[NDArray[np.float64]], list[str]]:
     """Mean negative log-likelihood of each unit of a document, in nats a token; NaN where the model did not read.
 
     Returns:
-        float64 (units,), and what was given up.
+        float64 (n,) for each stretch of n units, a small section that is not cut being one; and what was given up.
     """
     at, text = scaffold.cuts.at, scaffold.document.text
     count = len(at) - 1
@@ -131,10 +130,21 @@ def surprisal(scaffold: Scaffold, llm: Any, reads: int) -> tuple[NDArray[np.floa
             np.subtract.at(total, unit, found.logprobs[1:].astype(np.float64))
             np.add.at(tokens, unit, 1.0)
         if stop < end:
-            tokens[np.searchsorted(at, stop, side="right") - 1] = 0  # only its beginning was read
+            total[np.searchsorted(at, stop, side="right") - 1] = np.nan  # only its beginning was read
             reasons.append(f"cut by structure alone behind character {stop}: `reads` is {reads}")
             break
-    return np.where(tokens > 0, total / np.maximum(tokens, 1), np.nan), reasons
+    sums, counts = (np.concatenate(([0.0], np.cumsum(column))) for column in (np.nan_to_num(total), tokens))
+    unread = np.concatenate(([0], np.cumsum(np.isnan(total))))
+    return [_means(np.array(stretch.marks), sums, counts, unread) for stretch in scaffold.stretches], reasons
+
+
+def _means(
+    marks: NDArray[np.int64], sums: NDArray[np.float64], counts: NDArray[np.float64], unread: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """float64 (n,), mean of each unit between marks, from running sums; NaN without a token or where some is unread."""
+    tokens = np.diff(counts[marks])
+    known = (tokens > 0) & (np.diff(unread[marks]) == 0)
+    return np.where(known, np.diff(sums[marks]) / np.maximum(tokens, 1), np.nan)
 
 
 def _regions(scaffold: Scaffold) -> list[tuple[int, int]]:

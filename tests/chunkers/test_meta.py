@@ -90,6 +90,16 @@ def test_leaves_tile_the_text_and_keep_the_cap(chunker: PerplexityChunker | Marg
     assert counts == [leaf.tokens for leaf in tree.leaves()]
 
 
+@pytest.mark.parametrize("mode", ["reward", "threshold"])
+def test_small_sections_that_share_a_chunk_are_one_unit_each(mode: str) -> None:
+    part = "# Head\n\nOne wall. Two long walls stand. Three.\n\n"
+    text = "# All\n\n" + "".join("#" + part.replace("Head", f"Head {i}") for i in range(12))
+    tree = PerplexityChunker(size=160, mode=mode, llm=Guess())(Document("d", text))
+    tree.check()
+    assert "".join(leaf.text for leaf in tree.leaves()) == text
+    assert all(leaf.text.startswith("#") for leaf in tree.leaves())
+
+
 def units(sizes: Sequence[int], price: float = 0.2) -> Units:
     ends = np.concatenate(([0], np.cumsum(sizes)))
     return Units(ends * 4, -ends, ends, np.full(len(ends), price), np.zeros(len(sizes), dtype=np.uint8))
