@@ -25,6 +25,7 @@ NAMES = (
 NAMED = re.compile(
     rf"({'|'.join(NAMES)})[ \t]+([0-9]{{1,3}}(?:\.[0-9]{{1,3}})*|[IVXLC]{{1,7}}|[A-Z])\b[.:)]?(?=\s|$)", re.I
 )
+ITEM = re.compile(r"item[ \t]+([0-9]{1,2})([A-D]?)\b[.:)]?(?=\s|$)", re.I)  # of a company's yearly report: 1, 1A, 2
 DECIMAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){0,6})(\.?)(?=[ \t]+\S|$)")
 LETTERED = re.compile(r"([A-Z])((?:\.[0-9]{1,3}){1,5})\.?(?=[ \t]+\S|$)")
 LETTER = re.compile(r"([A-Z])[.)]?(?=[ \t]+\S)")
@@ -90,6 +91,8 @@ def number_of(text: str) -> Number | None:  # noqa: PLR0911 - one grammar a line
         said = found[2]
         path = tuple(map(int, said.split("."))) if said[0].isdigit() else (_letters(said),)
         return Number(found[1].lower(), path, found.end())
+    if found := ITEM.match(text):
+        return Number("item", (int(found[1]), *(ord(char) - 64 for char in found[2].upper())), found.end())
     if found := SIGN.match(text):
         return Number("sign", tuple(map(int, found[1].split("."))), found.end())
     if found := LETTERED.match(text):
@@ -236,6 +239,8 @@ def _depth(candidate: Candidate) -> int:
     number = candidate.number
     if number is None or number.series in ("letter", "roman"):
         return 0
+    if number.series == "item":
+        return 1
     return number.depth if number.series in ("decimal", "lettered", "chapter", "appendix") or number.depth > 1 else 0
 
 

@@ -1,8 +1,9 @@
 """Structure of plain text, by signs that writers leave: conservative, because a wrong heading costs more than none.
 
-Seen are WikiText titles (`= Title =`), titles with a line drawn under them, numbered headings, short
-capitalised lines that stand alone, section marks (`==== Body`), lists, tables with pipes, and rules. In a
-text whose lines are as long as paragraphs every line is a paragraph; in a wrapped one a blank line ends it.
+Seen are WikiText titles (`= Title =`), titles with a line drawn under them, section marks (`==== Body`), fenced code,
+lists, tables with pipes, and rules; lines with a number and short lines that stand alone are weighed against each
+other (`rag.loaders.titles`). In a text whose lines are as long as paragraphs every line is a paragraph; in a wrapped
+one a blank line ends it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from rag.doctree import CODE
 from rag.loaders.blocks import Blocks
 from rag.loaders.lines import Lines, code_points, lines_of
+from rag.loaders.titles import Seen, chosen, may_be
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,22 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 LONGEST = 300  # characters of a line that may be a title or a rule
-WRAPPED = 110  # a text whose long lines (90th percentile) are shorter than this is wrapped
+FENCED = 2000  # lines of code between fences
+TITLE = 60  # characters of a title on the first line
+WRAPPED = 110  # a text whose long lines (90th percentile, or half of its characters) are shorter is wrapped
 WIKI = re.compile(r"(=(?: =){1,5}|={1,6})[ \t]+([^=\s](?:.*?\S)?)[ \t]+(=(?: ?=){0,5})[ \t]*$")
-MARK = re.compile(r"={3,}[ \t]*(\S.*?)?[ \t]*$")
+MARK = re.compile(r"={3,}[ \t]*([^\s\"'].*?)?[ \t]*$")
 RULE = re.compile(r"([-=*_~#+.])(?:[ \t]*\1){2,}[ \t]*$")
 UNDERLINE = re.compile(r"([=\-~^\"#*+])\1{2,}[ \t]*$")
 BULLET = re.compile(r"([-*+•·◦▪●–][ \t]+|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)][ \t]+)(?=\S)")
-NUMBERED = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,5})\.?[ \t]+(?=[^\W\d_])")
-NAMED = re.compile(r"(?:chapter|part|article|section|appendix|exhibit|schedule|annex|book)[ \t]+[\dIVXLCA-Z]+\b", re.I)
-CAPTION = re.compile(r"(?:figure|fig|table|image|photo|chart)\b", re.I)
-LABEL = re.compile(r"[\w.'’-]+(?: [\w.'’-]+)?:[ \t]")  # `License: CC BY`, `Dr. Lee: Yes`
-WORDS = re.compile(r"[^\W\d_][\w'’-]*")
-SMALL = re.compile(r"(?:an?|the|of|and|or|in|on|at|to|for|by|with|from|as|vs|via|per|de|la|le|und|der|die|das)$", re.I)
+FENCE = re.compile(r"(`{3,}|~{3,})[^`]*$")
 UNDER = '=-~^"#*+'
-PIPE, HEADING, LIST, TABLE, RULED, TEXT = 124, *(CODE[k] for k in ("heading", "list", "table", "rule", "text"))
+PIPE, HEADING, LIST, TABLE, RULED, CODED, TEXT = (
+    124,
+    *(CODE[k] for k in ("heading", "list", "table", "rule", "code", "text")),
+)
 LEADS = np.zeros(0x3000, dtype=bool)
-LEADS[[ord(c) for c in '=-*_~#+.•·◦▪●–(^"|']] = True
+LEADS[[ord(c) for c in '=-*_~#+.•·◦▪●–(^"|`']] = True
 
 
 def scan(text: str) -> Blocks:
@@ -64,13 +66,15 @@ class _Scan:
         self.full = lines.first < lines.end
         self.length = lines.end - lines.first
         lengths = np.sort(self.length[self.full])
-        self.wrapped = not len(lengths) or int(lengths[9 * (len(lengths) - 1) // 10]) < WRAPPED
+        long = int(lengths[9 * (len(lengths) - 1) // 10]) if len(lengths) else 0
+        self.wrapped = long < WRAPPED and 2 * int(lengths[lengths >= WRAPPED].sum()) < int(lengths.sum()) + 1
         self.kind = np.full(size, TEXT, dtype=np.uint8)
         self.level = np.zeros(size, dtype=np.int16)
         self.inner = np.stack((lines.first, lines.end), axis=1)
         before = np.concatenate(([False], self.full[:-1]))
         self.opens = self.full & (~before | (not self.wrapped))  # a block begins with this line
-        self.guessed: list[int] = []  # headings known by their looks alone
+        self.seen: list[tuple[int, str, int]] = []  # lines that may be headings; their mark and the level it says
+        self.searched: dict[str, int] = {}  # up to which line no such fence closes
 
     def row(self, i: int) -> str:
         """The line without its indent."""
@@ -87,6 +91,7 @@ class _Scan:
         # a short line is looked at where it stands alone, or where lines are paragraphs and the next is long
         longer = np.concatenate((self.length[1:] > 2 * self.length[:-1], [False]))
         alone = short & (~after | ((not self.wrapped) & longer))
+        alone |= short & self._top()
         chosen = full & (LEADS[lead] | (short & digit) | alone)
         if "|" in self.text:
             chosen |= self._piped()
@@ -96,8 +101,16 @@ class _Scan:
         for i in np.flatnonzero(chosen).tolist():
             if i > done:
                 done = self._label(i, size)
-        self._doubt()
+        self._decide()
         return self._cut()
+
+    def _top(self) -> NDArray[np.bool_]:
+        """The first line, where it is short and the next does not go on with it."""
+        top = np.zeros(len(self.lines), dtype=bool)
+        rows = np.flatnonzero(self.full)[:2].tolist()
+        if len(rows) == 2 and self.length[rows[0]] <= TITLE and not self.row(rows[1])[0].islower():
+            top[rows[0]] = True
+        return top
 
     def _marked(self) -> NDArray[np.bool_]:
         """Lines whose second character closes a list mark: `a)`, `b.`."""
@@ -113,7 +126,7 @@ class _Scan:
         piped: NDArray[np.bool_] = np.bincount(np.maximum(where, 0), minlength=len(self.lines)) >= 1
         return piped
 
-    def _label(self, i: int, size: int) -> int:  # noqa: PLR0911 - one sign a line
+    def _label(self, i: int, size: int) -> int:  # noqa: PLR0911, PLR0912 - one sign a line
         """Label line i and those that go with it; the last line labelled."""
         row = self.row(i)
         if _piped(row):
@@ -127,23 +140,33 @@ class _Scan:
             return self._item(i, row)
         if i and UNDERLINE.match(row) and self._underlines(i, row):
             title = self.row(i - 1).rstrip()
-            self._heading(i - 1, 1 + UNDER.index(row[0]), (0, len(title)))
+            if self.seen and self.seen[-1][0] == i - 1:
+                self.seen.pop()
+            self._heading(i - 1, 1 + UNDER.index(row[0]), (0, len(title)), mark="under" + row[0])
             return self._extend(i)
+        if row[0] in "`~" and (found := FENCE.match(row)):
+            return self._fence(i, found[1])
         if row[0] == "=":
             if found := WIKI.match(row):
-                return self._heading(i, found[1].count("="), found.span(2))
+                return self._heading(i, found[1].count("="), found.span(2), mark="wiki")
             if found := MARK.match(row):
-                return self._heading(i, 1, found.span(1)) if found[1] else self._mark(i, i, RULED)
+                return self._heading(i, 1, found.span(1), mark="mark") if found[1] else self._mark(i, i, RULED)
         if RULE.match(row):
             return self._mark(i, i, RULED)
-        if self._numbered(i, row):
-            return i
+        if self.opens[i] and may_be(row.rstrip()):
+            self.seen.append((i, "", 0))
         if BULLET.match(row):
             return self._item(i, row)
-        if self._titled(i, row):
-            self.guessed.append(i)
-            caps = row.upper() == row
-            return self._heading(i, 1 if caps or NAMED.match(row) else 2, (0, len(row.rstrip())))
+        return i
+
+    def _fence(self, i: int, mark: str) -> int:
+        """Code between two fences; an open one is none."""
+        until = min(i + FENCED, len(self.full))
+        for last in range(max(i + 1, self.searched.get(mark, 0)), until):
+            row = self.row(last).rstrip() if self.length[last] <= LONGEST else ""
+            if row.startswith(mark) and not row.strip(mark[0]):
+                return self._mark(i, last, CODED)
+        self.searched[mark] = until
         return i
 
     def _item(self, i: int, row: str) -> int:
@@ -163,8 +186,10 @@ class _Scan:
             self.opens[last + 1] = True
         return last
 
-    def _heading(self, i: int, level: int, inner: tuple[int, int]) -> int:
+    def _heading(self, i: int, level: int, inner: tuple[int, int], *, mark: str = "") -> int:
         self._mark(i, i, HEADING)
+        if mark:
+            self.seen.append((i, mark, level))
         self.level[i] = level
         self.inner[i] = int(self.lines.first[i]) + np.asarray(inner)
         return i
@@ -185,43 +210,42 @@ class _Scan:
             return False
         return 0.7 * size <= len(row.rstrip()) <= 1.5 * size + 8 and any(map(str.isalpha, title))
 
-    def _numbered(self, i: int, row: str) -> bool:
-        """`2.1 Methods`: dotted numbers on a short line, or one number on a short line that stands alone."""
-        found = NUMBERED.match(row)
-        text = row.rstrip()
-        if not found or len(text) > 90 or text[-1] in ".,;:!?" or not text[found.end()].isupper():
-            return False
-        depth = found[1].count(".") + 1
-        alone = not (i + 1 < len(self.full) and self.full[i + 1]) or not self.wrapped
-        if not self.opens[i] or (depth == 1 and (not alone or not self._capitals(text[found.end() :]))):
-            return False
-        self._heading(i, depth, (0, len(text)))
-        return True
-
-    def _titled(self, i: int, row: str) -> bool:
-        """A short capitalised line that stands alone."""
-        text = row.rstrip()
-        if not 2 <= len(text) <= 70 or text[-1] in ".,;:!?\"'”’)]}>|—–-" or not self.opens[i]:
-            return False
-        if i + 1 >= len(self.full) or (self.wrapped and self.full[i + 1]):
-            return False
-        if "|" in text or CAPTION.match(text) or LABEL.match(text):
-            return False
-        return bool(NAMED.match(text)) or (text[0].isupper() and self._capitals(text))
-
-    @staticmethod
-    def _capitals(text: str) -> bool:
-        words = WORDS.findall(text)
-        telling = [w for w in words if not SMALL.match(w)]
-        if not telling or len(words) > 10:
-            return False
-        return len(words) <= 2 or sum(w[0].isupper() for w in telling) >= 0.75 * len(telling)
-
-    def _doubt(self) -> None:
-        """Take guessed headings back where they are too many to be headings (verse, name lists, menus)."""
-        if len(self.guessed) > 3 and 3 * len(self.guessed) > int(self.opens.sum()):
-            self.kind[self.guessed] = TEXT
-            self.level[self.guessed] = 0
+    def _decide(self) -> None:
+        """Make headings of the lines that the outline agrees on."""
+        if not self.seen:
+            return
+        rows = np.flatnonzero(self.full)
+        indents = self.lines.indents(self.text)
+        usual = int(np.bincount(np.minimum(indents[rows], 40), weights=self.length[rows]).argmax())
+        at = np.searchsorted(rows, [i for i, _, _ in self.seen]).tolist()
+        lines = np.concatenate(([0], np.cumsum(self.full)))
+        top = self._top()
+        known: list[Seen] = []
+        before = -1
+        for (i, style, level), k in zip(self.seen, at, strict=True):
+            last = i + 1 if style.startswith("under") else i
+            below = k + 1 + (last > i)
+            inner = self.text[self.inner[i, 0] : self.inner[i, 1]] if style else self.row(i).rstrip()
+            known.append(
+                Seen(
+                    i,
+                    inner,
+                    not self.wrapped or bool(top[i]) or not (i + 1 < len(self.full) and self.full[i + 1]),
+                    int(indents[i]) - usual,
+                    self.row(rows[k - 1])[-200:].rstrip() if k else "",
+                    self.row(rows[below])[:200].rstrip() if below < len(rows) else "",
+                    level,
+                    style,
+                    int(lines[i] - lines[before + 1]),
+                )
+            )
+            before = last
+        for k, level in chosen(known, blocks=int(self.opens.sum())):
+            i, one = known[k].line, known[k]
+            if one.style:
+                self.level[i] = level
+            else:
+                self._heading(i, level, (0, len(one.text)))
 
     def _cut(self) -> Blocks:
         lines = self.lines
