@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from rag.lexical import STOP, stem
@@ -22,6 +23,7 @@ from rag.lexical import STOP, stem
 __all__ = ["Phrase", "Word", "background_of", "keyphrases", "words"]
 
 LONGEST = 3  # words of a phrase
+ROOTS, LOG2 = tuple(math.sqrt(n) for n in range(LONGEST + 1)), math.log1p(1)
 LETTERS = 48  # of a word; longer runs of letters and digits are keys and addresses
 RARE = 1.0  # weight of a word that the background does not know, in shares of the rarest it knows
 UNSPACED = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -44,6 +46,9 @@ MORE_STOP = frozenset(
 STOPPED = STOP | MORE_STOP
 
 
+Found = tuple[int, int, str, bool]  # what a `Word` holds
+
+
 class Word(NamedTuple):
     """A word in its place: its range, its stem, and whether it is a function word or a bare number."""
 
@@ -63,9 +68,13 @@ class Phrase(NamedTuple):
 
 def words(text: str, start: int, end: int) -> Iterator[Word]:
     """The words of a range, in order."""
+    return map(Word._make, _words(text, start, end))
+
+
+def _words(text: str, start: int, end: int) -> Iterator[Found]:
     for found in WORD.finditer(text, start, end):
         begin, stop = found.span()
-        word = found.group().lower()
+        word = found[0]
         if word[0] >= "\u3400" and SPLIT.search(word):
             at = begin
             for gap in SPLIT.finditer(word):
@@ -75,13 +84,21 @@ def words(text: str, start: int, end: int) -> Iterator[Word]:
             if at < stop:
                 yield _unspaced(text, at, stop)
             continue
-        kana = "\u3040" <= word[0] <= "\u309f"
-        empty = kana or word in STOPPED or stop - begin > LETTERS or not any(map(str.isalpha, word))
-        yield Word(begin, stop, stem(word), empty or (stop - begin < 2))
+        one, empty = _known(word)
+        yield begin, stop, one, empty
 
 
-def _unspaced(text: str, start: int, end: int) -> Word:
-    return Word(start, end, text[start:end], end - start < 2)
+@lru_cache(maxsize=1 << 16)
+def _known(word: str) -> tuple[str, bool]:
+    """The stem of a word, and whether it is empty: a function word, kana, a number, a letter, a key or an address."""
+    size, word = len(word), word.lower()
+    kana = "\u3040" <= word[0] <= "\u309f"
+    empty = kana or word in STOPPED or size > LETTERS or not any(map(str.isalpha, word))
+    return stem(word), empty or size < 2
+
+
+def _unspaced(text: str, start: int, end: int) -> Found:
+    return start, end, text[start:end], end - start < 2
 
 
 def background_of(text: str, ranges: Iterable[tuple[int, int]]) -> Mapping[str, float]:
@@ -120,8 +137,8 @@ def keyphrases(
         At most k phrases, heaviest first, ties by place; spans lie in the range, in order, each a slice with the
         phrase's words.
     """
-    runs = list(_runs(text, list(words(text, start, end))))
-    counts = Counter(word.stem for run in runs for word in run)
+    runs = list(_runs(text, _words(text, start, end)))
+    counts = Counter(word[2] for run in runs for word in run)
     if not counts or k <= 0:
         return []
     known = background or {}
@@ -129,43 +146,50 @@ def keyphrases(
     weight = {one: math.log1p(n) * known.get(one, rarest) for one, n in counts.items()}
     places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for run in runs:
-        for i in range(len(run)):
-            for j in range(i + 1, min(len(run), i + LONGEST) + 1):
-                key = tuple(word.stem for word in run[i:j])
-                spans = places.setdefault(key, [])
-                if not spans or spans[-1][1] <= run[i].start:
-                    spans.append((run[i].start, run[j - 1].end))
-    scored = [
-        (math.log1p(len(spans)) * sum(weight[one] for one in set(key)) / math.sqrt(len(key)), key, spans)
-        for key, spans in places.items()
-    ]
-    scored.sort(key=lambda one: (-one[0], one[2][0]))
+        stems, size = tuple(word[2] for word in run), len(run)
+        for i in range(size):
+            begin = run[i][0]
+            for j in range(i + 1, min(size, i + LONGEST) + 1):
+                spans = places.setdefault(stems[i:j], [])
+                if not spans or spans[-1][1] <= begin:
+                    spans.append((begin, run[j - 1][1]))
+    scored = []
+    for key, spans in places.items():
+        total = 0.0
+        for one in key if len(key) == 1 else dict.fromkeys(key):
+            total += weight[one]
+        score = total / ROOTS[len(key)] * (LOG2 if len(spans) == 1 else math.log1p(len(spans)))
+        scored.append((-score, spans[0][0], len(key), key, spans))
+    scored.sort()
     return _distinct(text, scored, k)
 
 
-def _runs(text: str, found: Sequence[Word]) -> Iterator[list[Word]]:
+def _runs(text: str, found: Iterable[Found]) -> Iterator[list[Found]]:
     """Content words with nothing but blanks between them."""
-    run: list[Word] = []
+    run: list[Found] = []
+    end = 0
     for word in found:
-        if run and (word.empty or not BLANK.issuperset(text[run[-1].end : word.start])):
+        begin, stop, _, empty = word
+        if run and (empty or (text[end:begin] != " " and not BLANK.issuperset(text[end:begin]))):
             yield run
             run = []
-        if not word.empty:
+        if not empty:
             run.append(word)
+            end = stop
     if run:
         yield run
 
 
 def _distinct(
-    text: str, scored: Sequence[tuple[float, tuple[str, ...], list[tuple[int, int]]]], k: int
+    text: str, scored: Sequence[tuple[float, int, int, tuple[str, ...], list[tuple[int, int]]]], k: int
 ) -> list[Phrase]:
     """The best, without those that say what a better one says: its words, or those and more."""
     chosen: list[Phrase] = []
     covered: set[str] = set()
-    for weight, key, spans in scored:
+    for held, _, _, key, spans in scored:
         if covered.isdisjoint(key):
             first = spans[0]
-            chosen.append(Phrase(text[first[0] : first[1]], tuple(spans), weight))
+            chosen.append(Phrase(text[first[0] : first[1]], tuple(spans), -held))
             covered.update(key)
             if len(chosen) == k:
                 break
