@@ -37,60 +37,11 @@ __all__ = ["DEPTH", "EXPECTED", "ROWS", "Ranked", "judged", "kept", "rankings", 
 
 DEPTH = 64
 WIKIPEDIA = SAMPLE.parent / "wikipedia"
-STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "from",
-        "by",
-        "with",
-        "and",
-        "or",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "as",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "did",
-        "do",
-        "does",
-        "has",
-        "have",
-        "had",
-        "not",
-        "but",
-        "if",
-        "then",
-        "than",
-        "so",
-        "such",
-    ]
+COMMON = (
+    "a an the of in on at to for from by with and or is are was were be been being it its this that these those as"
+    " which who whom whose what when where why how did do does has have had not but if then than so such"
 )
+STOP = frozenset(COMMON.split())
 WORD = re.compile(r"\w+")
 K1, B = 1.2, 0.75
 LONGEST = 9  # words of a title that is looked for
