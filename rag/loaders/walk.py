@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ class Found(NamedTuple):
 
     Args:
         path: where it is.
-        id: its POSIX path below `root`; for a file given alone, its name.
+        id: its POSIX path below `root`; for a file given alone, its name. Where a file of another path given
+            before has it, the name of `root` stands in front, and of the folders above where that is taken too.
         root: the folder it was found in.
     """
 
@@ -56,8 +57,7 @@ def walk(paths: Iterable[str | Path]) -> Iterator[Found | Skipped | Failed]:
 
     Yields:
         `Found` to read; `Skipped` for pictures, programs and the like; `Failed` for a link that leaves
-        its folder or leads nowhere, a file that is none, a folder that cannot be listed, an id
-        that came before.
+        its folder or leads nowhere, a file that is none, a folder that cannot be listed.
 
     Raises:
         LoadError: a given path does not exist; raised before anything is listed.
@@ -74,19 +74,30 @@ def _unique(items: Iterable[Found | Skipped | Failed]) -> Iterator[Found | Skipp
     seen: dict[str, Path] = {}
     for item in items:
         if isinstance(item, Found) and item.path.suffix != ".jsonl":  # its records have ids of their own
-            first = seen.setdefault(item.id, item.path)
-            if first is not item.path:
-                if item.path.samefile(first):
-                    continue
-                yield Failed(
-                    item.id,
-                    LoadError(
-                        f"{shown(item.path)}: has the id of {shown(first)}, and ids must differ. "
-                        "Give the folder above both."
-                    ),
-                )
+            first = seen.get(item.id)
+            if first is not None and item.path.samefile(first):
                 continue
+            called = item if first is None else _called(item, seen)
+            if called is not None:
+                seen[called.id] = item.path
+                yield called
+            continue
         yield item
+
+
+def _called(item: Found, seen: Mapping[str, Path]) -> Found | Failed | None:
+    """The file with the names of as many folders in front of its id as tell it apart; None if it came before."""
+    id_ = item.id
+    for folder in (home := Path(os.path.realpath(item.root)), *home.parents):
+        id_ = f"{shown(folder.name)}/{id_}"
+        if id_ not in seen:
+            return item._replace(id=id_)
+        if item.path.samefile(seen[id_]):
+            return None
+    message = (
+        f"{shown(item.path)}: has the id of {shown(seen[item.id])}, and ids must differ. Give the folder above both."
+    )
+    return Failed(item.id, LoadError(message))
 
 
 def _file(path: Path) -> Iterator[Found | Failed]:

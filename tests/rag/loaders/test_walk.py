@@ -80,13 +80,23 @@ def test_what_is_no_file_is_reported_and_never_opened(tmp_path: Path) -> None:
     assert "not a regular file" in str(item.error)
 
 
-def test_two_files_with_one_id_are_reported_with_both_names(tmp_path: Path) -> None:
-    write(tmp_path, "x/readme.md", "y/readme.md")
-    first, second = walk([tmp_path / "x", tmp_path / "y"])
-    assert isinstance(first, Found)
-    assert isinstance(second, Failed)
-    assert "x/readme.md" in str(second.error)
-    assert "y/readme.md" in str(second.error)
+def test_files_of_one_name_in_several_folders_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    write(
+        tmp_path, "a/__init__.py", "a/index.md", "a/one.md", "b/__init__.py", "b/index.md", "b/two.md", "c/b/index.md"
+    )
+    given = [tmp_path / "a", tmp_path / "b", tmp_path / "c" / "b"]
+    assert ids(*given) == ["__init__.py", "index.md", "one.md", "b/__init__.py", "b/index.md", "two.md", "c/b/index.md"]
+    assert ids(*given) == ids(*given)
+    assert ids(tmp_path / "b") == ["__init__.py", "index.md", "two.md"]
+    assert ids(tmp_path / "a" / "index.md", tmp_path / "b" / "index.md") == ["index.md", "b/index.md"]
+
+
+def test_a_file_told_apart_by_its_folder_is_listed_once(tmp_path: Path) -> None:
+    write(tmp_path, "a/index.md", "b/index.md")
+    assert ids(tmp_path / "a", tmp_path / "b", tmp_path / "b" / "index.md", tmp_path / "b") == [
+        "index.md",
+        "b/index.md",
+    ]
 
 
 def test_a_file_given_twice_is_listed_once(tmp_path: Path) -> None:
