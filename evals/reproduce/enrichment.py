@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,18 +22,16 @@ from evals.metrics.ranking import distinct, ndcg
 from evals.metrics.spans import recall
 from evals.observe import fill
 from evals.reproduce import as_table
+from evals.reproduce.verified_notes import rates, verified
 from evals.stats import paired
-from rag.doctree import flat
 from rag.errors import DataError
 from rag.models.embedded import EmbeddedLLM
-from rag.models.ledger import spending
 from rag.models.tokens import counter
 from rag.notes import notes_of
 from rag.pipeline import bound, retrievers_of
 from rag.store.corpus import MemoryStore, in_memory
 from rag.store.parts import part_key
 from rag.trees.context import Context
-from rag.trees.enrich import Enrich, Name
 from rag.trees.enrich_gist import Gist
 from rag.trees.entities import Entities
 from rag.trees.keywords import Keywords
@@ -56,7 +54,6 @@ CHOSEN_ON = ("squad_long", "contractnli", "clapnq", "multihop_rag_facts")  # the
 REPORTED = ("docs_qa", "squad_articles", "covid_qa", "cuad_spans", "mtrag")
 EMBEDDED = ("docs_qa", "squad_articles", "covid_qa")  # sets of the second base, with FEW documents each
 FEW = 12
-ASKED_MODEL = 6  # leaves of each of those sets that the embedded language model describes
 GROWERS: Mapping[str, Grower] = {
     "keywords": Keywords(),
     "entities": Entities(),
@@ -75,7 +72,6 @@ WEIGHTS: Mapping[str, float] = {  # best mean SpanR@512tok on CHOSEN_ON of .2, .
     "path": 2.0,
 }
 DENSE: Mapping[str, Literal["prefix", "vectors"]] = {"context": "prefix", "questions": "vectors", "gist": "vectors"}
-MODEL_FIELDS: tuple[Name, ...] = ("keywords", "questions", "gist", "context")
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,27 +225,6 @@ def ablation(bench: Bench, rows: Mapping[str, Retriever], seed: int, tell: Calla
     return told
 
 
-def verified(bench: Bench, tell: Callable[[str], object]) -> dict[str, Any]:
-    """field -> notes that the embedded language model wrote and that passed or failed, and what a leaf cost."""
-    enrich = Enrich(llm=EmbeddedLLM(), fields=MODEL_FIELDS, window=1, max_tokens=512)
-    leaves = [(tree, leaf) for tree in bench.trees for leaf in tree.leaves()]
-    told: dict[str, Any] = {name: {"passed": 0, "failed": 0} for name in MODEL_FIELDS}
-    with spending() as ledger:
-        for i in range(min(ASKED_MODEL, len(leaves))):
-            tree, leaf = leaves[i * len(leaves) // ASKED_MODEL]
-            text = tree.document.text[leaf.start : leaf.end]
-            one = enrich(flat(replace(tree.document, text=text, blocks=()), [(0, len(text))]))
-            for name in MODEL_FIELDS:
-                for note in notes_of(one, name, 1):
-                    if note.by == enrich.llm.name:  # type: ignore[union-attr]
-                        told[name]["passed" if note.ok else "failed"] += 1
-            tell(f"  model: leaf {i + 1}\n")
-    spent = ledger.usage()
-    told["leaves"] = min(ASKED_MODEL, len(leaves))
-    told["usage"] = {name: round(value, 1) for name, value in spent.items()}
-    return told
-
-
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
     """Every field over both bases, its cost, and the share of a model's notes that verifies."""
     if given.data is None:
@@ -282,7 +257,11 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         bench = Bench(load(Path(given.data) / name), given.limit, FEW)
         result["hybrid"][name] = ablation(bench, fused(), given.seed, tell)
         lines += _lines(f"{name}, hybrid", result["hybrid"][name])
-        result["model"]["sets"][name] = verified(bench, tell)
+        result["model"]["sets"][name] = verified(bench.trees, tell)
+    result["model"]["verified"] = rates(result["model"]["sets"].values(), given.seed)
+    for one, r in result["model"]["verified"].items():
+        cells = [one, "share, %", "", f"{100 * r['value']:.0f}", f"{100 * r['low']:.0f} {100 * r['high']:.0f}"]
+        lines.append([f"{result['model']['name']}, verified", *cells, str(r["n"])])
     result["table"] = as_table("set and base|field|metric|base|gain|95 %|questions", lines)
     return result
 
