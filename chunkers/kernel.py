@@ -8,7 +8,9 @@ For unit vectors e_1..e_n let n2(i, l) be the squared length of the sum of l of 
 
 so intents, cluster rewards and coherence share one table. n2 comes from the band of the Gram matrix by cumulative sums:
 n2(i, l) = n2(i, l - 1) + |e|^2 + 2 * (the new unit's cosines to those before it). Rows are made in blocks, so memory is
-linear in n whatever L is; arithmetic is in 64 bits from products in 64 bits, and equals brute force to 1e-9.
+linear in n whatever L is; arithmetic is in 64 bits from products in 64 bits, and equals brute force to 1e-9. Tables
+and cuts of 50,000 units with 50 intents, 384 dimensions and L = 16 took 0.7 s of CPU and 28 MB beside the vectors
+(`evals/reproduce/kernel.py`).
 
 A vector that is all zeros, which some embedders give for an empty text, has cosine 0 to everything.
 """
