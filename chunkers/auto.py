@@ -37,20 +37,23 @@ class AutoChunker:
     """Keep, for each document, the chunks that look best by size, cohesion, coherence and whole blocks.
 
     Adaptive Chunking (ekimetrics/adaptive-chunking, LREC 2026): several splitters a document, label-free scores, the
-    best mean wins. The scores and the departures are in `chunkers.labelfree`. The table is kept with the tree: the note
-    `auto` of the root has a line for every candidate, best first, with its chunks and scores; `rag tree` shows it. A
-    candidate that fails on a document is left out and named there; where all fail, the first one's error is raised.
+    best mean wins. The scores and the departures are in `chunkers.labelfree`. Another departure: of candidates within
+    `margin` of the best the earliest is kept, so that a whim of the scores does not cost a document its sections. The
+    table is kept with the tree: the note `auto` of the root has a line for every candidate, the kept one first, the
+    others by their means, with chunks and scores; `rag tree` and `rag chunk` show it. A candidate that fails on a
+    document is left out and named there; where all fail, the first one's error is raised.
 
     Args:
         document: any text.
 
     Returns:
-        The winner's tree, with the table. Of equal means the earlier candidate wins.
+        The winner's tree, with the table.
     """
 
     candidates: tuple[Chunker, ...] = Field(default_factory=_default, min_length=1, description="chunkers to try")
     least: int = Field(default=48, ge=0, description="tokens of a chunk of allowed size, at least")
     most: int = Field(default=512, ge=1, description="at most")
+    margin: float = Field(default=0.02, ge=0, description="by which a later candidate must beat an earlier one")
     embedder: SkipValidation[Embedder] = Field(default_factory=HashEmbedder, description="vectors of the sentences")
 
     def __post_init__(self) -> None:
@@ -73,9 +76,12 @@ class AutoChunker:
             rows.append(
                 (-one[1].mean, i, _line(label, *one)) if isinstance(one, tuple) else (1.0, i, f"{label}: {one}")
             )
-        best = tried[min(rows)[1]]
+        least = min(rows)[0] + self.margin
+        kept = min((row for row in rows if row[0] <= least), key=lambda row: row[1])
+        best = tried[kept[1]]
         assert isinstance(best, tuple)
-        return noted(best[0], "auto", {0: [Note(line, by=NAME) for _, _, line in sorted(rows)]})
+        told = [kept, *(row for row in sorted(rows) if row is not kept)]
+        return noted(best[0], "auto", {0: [Note(line, by=NAME) for _, _, line in told]})
 
     def _tried(self, chunker: Chunker, document: Document, known: Material) -> tuple[DocTree, Scores] | RagError:
         try:

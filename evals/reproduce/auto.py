@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from evals.reproduce.intent import drawn
 from evals.stats import interval, paired
 from rag.errors import DataError
 from rag.models.tokens import counter
+from rag.notes import notes_of
 from rag.pipeline import bound
 from rag.store.corpus import in_memory
 from rag.store.parts import part_key
@@ -116,12 +118,11 @@ def study(data: Dataset, docs: Sequence[str], items: Sequence[Item], tell: Calla
     began = time.process_time()
     trees["auto"] = [AutoChunker()(document) for document in documents]
     seconds["auto"] = time.process_time() - began
-    means = np.array([[one.mean for one in marks[name]] for name in DEFAULT])
-    wins = [DEFAULT[i] for i in means.argmax(axis=0).tolist()]  # of equals the first, as in `chunkers/auto`
+    kept = Counter(notes_of(tree, "auto", 0)[0].text.partition(":")[0] for tree in trees["auto"] if len(tree) > 1)
     return {
         "recall": {name: recalls(rows, items) for name, rows in trees.items()},
         "marks": {name: np.array([(*row, row.mean) for row in rows]) for name, rows in marks.items()},
-        "chosen": {name: wins.count(name) for name in DEFAULT},
+        "chosen": dict(sorted(kept.items())),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "doc": np.array([docs.index(item.spans[0].doc) for item in items]),
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.common import Allow, Json, Set, line
+from rag.cli.common import Allow, Json, Set, line, say
 
 
 def command(
@@ -17,13 +17,20 @@ def command(
     allow: Allow = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """Print the chunks of a document with their exact ranges."""
+    """Print the chunks of a document with their exact ranges.
+
+    Where `chunkers/auto` cut, the scores of what it tried go to stderr.
+    """
     from rag.config import load
     from rag.loaders.read import read
+    from rag.notes import notes_of
 
     pipeline = load(config, set=set, allow=allow)
     for document in read(path):
-        for leaf in pipeline.tree(document).leaves():
+        tree = pipeline.tree(document)
+        for note in notes_of(tree, "auto", 0):
+            say(f"{document.id}: {note.text}")
+        for leaf in tree.leaves():
             if json:
                 line(
                     {

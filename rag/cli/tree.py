@@ -81,9 +81,12 @@ def _compare(olds: list[DocTree], trees: list[DocTree], *, json: bool) -> None:
 
 
 def outline(node: Node) -> str:
-    """One node as one indented line."""
+    """One node as one indented line; below the root the table of `chunkers/auto` where it cut."""
+    from rag.notes import notes_of
+
     if node.index == 0:
-        return f"{node.tree.document.id}  ({node.end} characters, {len(node.tree.leaf_ids)} chunks)"
+        head = f"{node.tree.document.id}  ({node.end} characters, {len(node.tree.leaf_ids)} chunks)"
+        return "\n".join((head, *(f"  {note.text}" for note in notes_of(node.tree, "auto", 0))))
     indent = "  " * len(node.ancestors)
     name = node.title or " ".join(node.text.split())[:60]
     tokens = f", {node.tokens} tokens" if node.tokens >= 0 else ""

@@ -92,6 +92,18 @@ def test_of_equals_the_first_wins_and_a_failure_of_all_is_told() -> None:
         AutoChunker(least=9, most=3)
 
 
+def test_an_earlier_candidate_is_kept_within_the_margin() -> None:
+    text = "# Sea\n\n" + SEA * 12 + "\n\n# Law\n\n" + LAW * 12
+    both = (SentenceChunker(size=40), StructureChunker(size=40))
+    document = Document("d", text)
+    strict = AutoChunker(candidates=both, margin=0.0, least=1)(document)
+    lenient = AutoChunker(candidates=both, margin=1.0, least=1)(document)
+    told = [[note.text for note in notes_of(tree, "auto", 0)] for tree in (strict, lenient)]
+    assert told[0][0].startswith("StructureChunker")
+    assert told[1][0].startswith("SentenceChunker")
+    assert sorted(told[0]) == sorted(told[1])
+
+
 @given(
     st.lists(
         st.sampled_from([SEA, LAW, "\n\n", "# x\n\n", "x" * 400, "港は。", "| a |\n|---|\n| b |\n"]), max_size=20
