@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from rag.sources import Item, Listing
 from rag.stage import Chunker, Grower
 from rag.store.codec import document_digest, pack_document
 from rag.store.database import Known, Row
-from rag.types import Failed
+from rag.types import Document, Failed
 
 if TYPE_CHECKING:
     from rag.loaders.limits import Limits
@@ -105,12 +106,14 @@ class Changes:
         from rag.loaders.limits import Limits
 
         total = listed.total
+        before = {(old.root, old.source): doc for doc, old in writer.known.items() if old.source}
         for done, item in enumerate(listed.read(self.limits or Limits(), ordered or map), 1):
             self.progress(done, max(done, total), READING)
             document = item.value
             if isinstance(document, Failed):
                 self._fail(item, document)
                 continue
+            document = _as_before(document, before.get((item.root, item.source), ""))
             if document.id in self.delete:
                 continue
             if document.id in self._seen:
@@ -129,8 +132,8 @@ class Changes:
             if old and old.digest == digest and not self.recut:
                 self.unchanged += 1
                 continue
-            before = writer.body(old.row)[1:] if old and self._renewing else None
-            yield Job(document.id, packed, item.root, item.source, digest, before)
+            grown = writer.body(old.row)[1:] if old and self._renewing else None
+            yield Job(document.id, packed, item.root, item.source, digest, grown)
 
     def _old(self, writer: Writer, listed: Listing) -> Iterator[Job]:
         """Documents of the index that the sources do not hold, to be cut by other settings."""
@@ -169,6 +172,12 @@ class Changes:
 def told(failure: Failed) -> dict[str, str]:
     """A failure as a line of `failures.jsonl`."""
     return {"id": failure.id, "error": type(failure.error).__name__, "message": str(failure.error)}
+
+
+def _as_before(document: Document, called: str) -> Document:
+    """The document by the id it has in the index, where folders that are given beside its own add or spare a name."""
+    other = called.endswith(f"/{document.id}") or document.id.endswith(f"/{called}")
+    return replace(document, id=called) if called and other else document
 
 
 def _row(job: Job, cut: Cut) -> Row:

@@ -94,7 +94,7 @@ def listing(sources: Sequence[str | Path | Document], *, avoid: Path | None = No
     Raises:
         LoadError: a given path does not exist; nothing was read yet.
     """
-    from rag.loaders.walk import Found, Skipped, walk
+    from rag.loaders.walk import Found, Skipped, apart, walk
 
     paths = [source for source in sources if not isinstance(source, Document)]
     walk(paths)  # complains of missing paths at once
@@ -102,6 +102,7 @@ def listing(sources: Sequence[str | Path | Document], *, avoid: Path | None = No
     entries: list[tuple[str, Document | Found | Failed]] = []
     skipped: list[tuple[str, str]] = []
     seen: set[Path] = set()
+    ids: dict[str, Path] = {}
     total = 0
     for source in sources:
         root = "" if isinstance(source, Document) else root_of(source)
@@ -117,9 +118,10 @@ def listing(sources: Sequence[str | Path | Document], *, avoid: Path | None = No
                     continue
                 seen.add(real)
                 total += _lines(one.path) if count and _streams(one) else 1
+                entries.append((root, apart(one, ids) or one))
             else:
                 total += 1
-            entries.append((root, one))
+                entries.append((root, one))
     return Listing(frozenset(map(root_of, paths)), total, tuple(skipped), tuple(entries))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from rag.errors import LoadError
 from rag.loaders.limits import shown
 from rag.types import Failed
 
-__all__ = ["Found", "Skipped", "walk"]
+__all__ = ["Found", "Skipped", "apart", "walk"]
 
 CORPUS = "corpus.jsonl"
 NO_TEXT = """
@@ -73,27 +73,32 @@ def walk(paths: Iterable[str | Path]) -> Iterator[Found | Skipped | Failed]:
 def _unique(items: Iterable[Found | Skipped | Failed]) -> Iterator[Found | Skipped | Failed]:
     seen: dict[str, Path] = {}
     for item in items:
-        if isinstance(item, Found) and item.path.suffix != ".jsonl":  # its records have ids of their own
-            first = seen.get(item.id)
-            if first is not None and item.path.samefile(first):
-                continue
-            called = item if first is None else _called(item, seen)
-            if called is not None:
-                seen[called.id] = item.path
-                yield called
-            continue
-        yield item
+        called = apart(item, seen) if isinstance(item, Found) else item
+        if called is not None:
+            yield called
 
 
-def _called(item: Found, seen: Mapping[str, Path]) -> Found | Failed | None:
-    """The file with the names of as many folders in front of its id as tell it apart; None if it came before."""
+def apart(item: Found, seen: dict[str, Path]) -> Found | Failed | None:
+    """A file with an id of its own: its id, or that with the names of folders above it in front.
+
+    Args:
+        item: a file.
+        seen: id -> path of those before; the file is added.
+
+    Returns:
+        None where the same file came before.
+    """
+    if item.path.suffix == ".jsonl":  # its records have ids of their own
+        return item
     id_ = item.id
-    for folder in (home := Path(os.path.realpath(item.root)), *home.parents):
-        id_ = f"{shown(folder.name)}/{id_}"
-        if id_ not in seen:
+    home = Path(os.path.realpath(item.root))
+    for folder in (home, *home.parents):
+        first = seen.setdefault(id_, item.path)
+        if first is item.path:
             return item._replace(id=id_)
-        if item.path.samefile(seen[id_]):
+        if item.path.samefile(first):
             return None
+        id_ = f"{shown(folder.name)}/{id_}"
     message = (
         f"{shown(item.path)}: has the id of {shown(seen[item.id])}, and ids must differ. Give the folder above both."
     )

@@ -381,15 +381,37 @@ def test_a_folder_given_once_by_its_name_and_once_by_a_file_in_it_is_read_once(d
     assert report.documents == 2
 
 
-def test_two_files_with_one_id_are_both_named(docs: Path, out: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "a.txt").write_text("another a")
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "a.txt").write_text("another a")
+    return folder
+
+
+def test_files_of_one_name_in_folders_given_together_are_all_indexed(docs: Path, other: Path, out: Path) -> None:
     store, report = build([docs, other], out)
-    (failure,) = report.failures
-    assert str(docs / "a.txt") in str(failure)
-    assert str(other / "a.txt") in str(failure)
+    assert not report.failures
     assert store.document("a.txt").text == "text of a"
+    assert store.document("other/a.txt").text == "another a"
+
+
+@pytest.mark.parametrize("again", [("docs", "other"), ("other", "docs"), ("other",), ("docs",)])
+def test_a_file_keeps_its_id_whatever_is_given_beside_it(
+    docs: Path, other: Path, out: Path, again: tuple[str, ...]
+) -> None:
+    build([docs, other], out)
+    store, report = build([docs.parent / name for name in again], out)
+    assert not (report.added or report.changed or report.deleted or report.failures)
+    assert [i for i, _ in store.documents()] == ["a.txt", "other/a.txt", "sub/b.md"]
+
+
+def test_a_file_keeps_its_id_when_its_namesake_is_gone(docs: Path, other: Path, out: Path) -> None:
+    build([docs, other], out)
+    (docs / "a.txt").unlink()
+    store, report = build([docs, other], out)
+    assert report.deleted == ("a.txt",)
+    assert store.document("other/a.txt").text == "another a"
 
 
 def test_a_broken_file_is_reported_and_its_last_version_kept(docs: Path, out: Path) -> None:
