@@ -402,7 +402,7 @@ def test_a_file_keeps_its_id_whatever_is_given_beside_it(
 ) -> None:
     build([docs, other], out)
     store, report = build([docs.parent / name for name in again], out)
-    assert not (report.added or report.changed or report.deleted or report.failures)
+    assert [*report.added, *report.changed, *report.deleted, *report.failures] == []
     assert [i for i, _ in store.documents()] == ["a.txt", "other/a.txt", "sub/b.md"]
 
 
