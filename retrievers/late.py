@@ -122,26 +122,22 @@ def late_vectors(
     """
     out = np.empty((len(corpus), embedder.dim), dtype=np.float32)
     digests = np.empty(len(corpus), dtype=np.uint64)
-    kept = np.zeros(len(corpus), dtype=bool)
     before = None if old is None else (old.load("vectors"), old.load("read-with"))
-    for first, tree, some in _documents(corpus, reads, int(FILLED * embedder.max_tokens), path=path):
-        for one in some:
-            rows = np.arange(first + one.low, first + one.high)
-            digests[rows] = _digests(tree, one)
-            if before is not None and np.all(corpus.reuse[rows] >= 0):
-                same = corpus.reuse[rows]
-                if np.array_equal(before[1][same], digests[rows]):
-                    out[rows], kept[rows] = before[0][same], True
     waiting: list[tuple[int, DocTree, Stretch]] = []
     held = 0
     for first, tree, some in _documents(corpus, reads, int(FILLED * embedder.max_tokens), path=path):
         for one in some:
-            if not kept[first + one.low]:
-                waiting.append((first, tree, one))
-                held += one.end - one.start
-                if held >= TOGETHER:
-                    _read(embedder, waiting, out)
-                    waiting, held = [], 0
+            rows = slice(first + one.low, first + one.high)
+            digests[rows] = _digests(tree, one)
+            known = corpus.reuse[rows]
+            if before is not None and np.all(known >= 0) and np.array_equal(before[1][known], digests[rows]):
+                out[rows] = before[0][known]
+                continue
+            waiting.append((first, tree, one))
+            held += one.end - one.start
+            if held >= TOGETHER:
+                _read(embedder, waiting, out)
+                waiting, held = [], 0
     _read(embedder, waiting, out)
     return out, digests
 
