@@ -28,6 +28,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "chunkers/intent": lambda: {"embedder": embedder()},
     "chunkers/semantic": lambda: {"embedder": embedder()},
     "retrievers/dense": lambda: {"embedder": embedder()},
+    "retrievers/sentences": lambda: {"embedder": embedder()},
     "retrievers/hybrid": lambda: {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
     },
