@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import SkipValidation
 
-from chunkers.context_split import ContextSplit
 from chunkers.labelfree import Material, Scores, material, scores
 from chunkers.recursive import RecursiveChunker
 from chunkers.sentences import SentenceChunker
@@ -29,7 +28,7 @@ FATAL = (ConfigError, MissingExtra, MissingWeights)  # would repeat itself on ev
 
 
 def _default() -> tuple[Chunker, ...]:
-    return StructureChunker(), ContextSplit(), SentenceChunker(size=160), RecursiveChunker(size=160)
+    return StructureChunker(), SentenceChunker(size=160), RecursiveChunker(size=160)
 
 
 @stage

@@ -69,7 +69,7 @@ CANDIDATES: Mapping[str, Callable[[], Chunker]] = {
     "recursive 160": partial(RecursiveChunker, size=160),
     "recursive 320": partial(RecursiveChunker, size=320),
 }
-DEFAULT = ("structure 160", "context-split 160", "sentences 160", "recursive 160")  # those of `chunkers/auto`
+SAME = ("structure 160", "context-split 160", "sentences 160", "recursive 160")  # of one asked size
 
 
 def kendall(one: ArrayLike, other: ArrayLike) -> float:
@@ -136,9 +136,9 @@ def in_order(found: Mapping[str, Any]) -> list[float]:
     shares = []
     for doc in sorted(set(found["doc"].tolist())):
         mine = found["doc"] == doc
-        values = np.array([found["recall"][name][mine, 0].mean() for name in DEFAULT])
-        marks = np.array([found["marks"][name][doc, -1] for name in DEFAULT])
-        pairs = np.triu_indices(len(DEFAULT), 1)
+        values = np.array([found["recall"][name][mine, 0].mean() for name in SAME])
+        marks = np.array([found["marks"][name][doc, -1] for name in SAME])
+        pairs = np.triu_indices(len(SAME), 1)
         a, b = (np.sign(np.subtract.outer(v, v))[pairs] for v in (values, marks))
         if np.any(a != 0):
             shares.append(float(np.mean((1 + a * b)[a != 0]) / 2))
@@ -174,7 +174,7 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         docs, items = drawn(data, given.seed)
         found = study(data, docs, items[: given.limit] if given.limit else items, tell)
         made.append(found)
-        tau, same = (agreement(found, names, given.seed) for names in (list(CANDIDATES), DEFAULT))
+        tau, same = (agreement(found, names, given.seed) for names in (list(CANDIDATES), SAME))
         rows = {one: [round(v, 2) for v in (100 * r.mean(axis=0)).tolist()] for one, r in found["recall"].items()}
         result["sets"][name] = {"documents": len(docs), "questions": len(found["doc"])}
         means = {one: round(float(m[:, -1].mean()), 4) for one, m in found["marks"].items()}
@@ -185,7 +185,7 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
             "chosen": found["chosen"],
             "seconds": found["seconds"],
         }
-        best = max(DEFAULT, key=lambda one: rows[one][0])
+        best = max(SAME, key=lambda one: rows[one][0])
         cells = [
             f"{one['mean']['tau']:+.2f} ({one['mean']['low']:+.2f} to {one['mean']['high']:+.2f})"
             for one in (tau, same)

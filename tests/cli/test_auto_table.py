@@ -17,8 +17,8 @@ def test_the_table_is_shown_and_never_among_the_chunks(tmp_path: Path, rag: Run)
     (tmp_path / "guide.md").write_text(GUIDE)
     shown = rag("tree", tmp_path / "auto.yaml", tmp_path / "guide.md").out.splitlines()
     assert shown[1].startswith("  StructureChunker(160): 0.")
-    assert sum("cohesion" in one for one in shown) == 4
+    assert sum("cohesion" in one for one in shown) == 3
     done = rag("chunk", tmp_path / "auto.yaml", tmp_path / "guide.md", "--json")
     assert "".join(json.loads(one)["text"] for one in done.out.splitlines()) == GUIDE
-    assert done.err.count("cohesion") == 4
+    assert done.err.count("cohesion") == 3
     assert "cohesion" not in rag("tree", "lexical", tmp_path / "guide.md").out
