@@ -49,7 +49,8 @@ LIST = re.compile(
 )
 PLURAL = re.compile(r"\b(?:what|which)\s+(?:(?:are|were|different|distinct|other|various|unique|the|all)\s+)*", re.I)
 COUNT = re.compile(
-    r"\b(?:how many(?P<distinct> (?:different|distinct|unique|separate|various|of the))?|(?:the )?number of|how often"
+    r"\b(?:how many(?P<distinct> (?:different|distinct|unique|separate|various|of the))?|(?:the )?number of"
+    r"|how often(?= (?:did|was|were|has|have|had)\b)"  # "How often is it oiled?" asks for a span, every 300 hours
     r"|count(?: the| all| how many)?)\b",
     re.IGNORECASE,
 )

@@ -1,4 +1,4 @@
-"""The recipes `tree` and `location` run from a folder to cited answers with no weights at all."""
+"""The recipes `tree`, `location`, `mapreduce` and `tree-llm` run from a folder to cited answers with no weights at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,20 @@ OFFLINE = {
         "stages[0].plain.rerankers=[]",
         "stages[2].scorer=null",
     ),
+    "mapreduce": (
+        f"stages[0].retrievers[1].embedder={HASH}",
+        "stages[1]={use: rerankers/neighbours}",
+        "stages[2].scorer=null",
+    ),
+    "tree-llm": (
+        "growers=[{use: trees/summaries}]",
+        f"stages[0].inner.retrievers[1].embedder={HASH}",
+        "stages[1]={use: rerankers/neighbours}",
+        "stages[2].llm=null",
+        "stages[2].scorer=null",
+    ),
 }
+BUDGETS = {"mapreduce": 1500, "tree-llm": 1500}
 
 
 def test_the_recipes_are_valid() -> None:
@@ -65,7 +78,7 @@ def test_a_folder_is_indexed_and_questions_are_answered_with_citations(name: str
     assert all(index.verify(one) for one in answer.citations)
     assert answer.context is not None
     assert answer.context.tokens is not None
-    assert answer.context.tokens <= 1000
+    assert answer.context.tokens <= BUDGETS.get(name, 1000)
     assert index.ask("zeppelin quark").status == "abstained"
 
 
@@ -90,3 +103,16 @@ def test_an_index_is_brought_up_to_date_with_its_trees(tmp_path: Path) -> None:
     assert "May" in index.ask("When is the boat painted?").text
     index = index.delete(next(doc for doc in index.documents if doc.endswith("manual.md")))
     assert index.ask("How often is the shaft to be oiled?").status == "abstained"
+
+
+def test_mapreduce_answers_from_sections_that_search_alone_would_leave_out(tmp_path: Path) -> None:
+    filler = "The weather of that week is not told of. " * 30
+    parts = [
+        f"## Log {i}\n\n{filler}\n\n{'Ada Lind' if i % 3 == 0 else 'Olaf Borg'} oiled the shaft.\n\n" for i in range(30)
+    ]
+    (tmp_path / "log.md").write_text("# Logs of the pump\n\n" + "".join(parts))
+    index = rag.load("mapreduce", set=OFFLINE["mapreduce"]).index([tmp_path / "log.md"])
+    answer = index.ask("Which sections mention Ada Lind?")
+    assert answer.text == "; ".join(f"Log {i}" for i in range(0, 30, 3))
+    assert all(index.verify(one) for one in answer.citations)
+    assert index.ask("How many sections mention Ada Lind?").text == "10"
