@@ -1,0 +1,185 @@
+"""A context bubble: the units that together bear most on the question, under a budget, with a bound on the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import SkipValidation
+
+from compressors.aspects import facets
+from compressors.choosing import Made, Pool, Weights, made, prices
+from compressors.fit import Fitted, fit, merged
+from compressors.relevance import own_scores
+from rag.models.score import Scorer, checked_scorer
+from rag.models.tokens import counter
+from rag.stage import Field, stage
+from rag.types import Drop, Hit, Hits
+from rag.units import Unit, units
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Bubble"]
+
+NAME = "compressors/bubble"
+
+
+@stage
+class Bubble:
+    """Choose sentences, items and rows that together bear most on the question, under a budget, with a bound.
+
+    After the context bubble (arXiv 2601.10681): structure, coverage and caps decide what goes into the context, every
+    decision is recorded. The published one is four gates over term counts; here a set function is maximised
+    (`compressors.objective`): relevance, the question's terms, the things it names, spread over sections. Three parts
+    are ours:
+
+    - the bridge: units whose title the best units name, and the question does not, gain (`compressors.bridge`);
+    - near duplicates go, unless a number, a name or a negation differs; their places are in `drops`;
+    - a bound: `certificate` in the notes is the share of the best possible worth that is reached at least.
+
+    Budgets hold on the rendered text as counted by the reader's tokenizer; every kept range is a slice of the input's
+    ranges, in reading order; a table row keeps its header rows.
+
+    Args:
+        hits: n >= 0; their order has no effect, their scores do.
+
+    Returns:
+        The hits that keep something. `notes` has worth, bound, certificate, the way, what was repaired, and with
+        `explain` a record for every candidate, best first.
+
+    Raises:
+        ModelError: the scorer gave another number of scores than it got units, or not-a-numbers.
+    """
+
+    budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
+    scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores units; None: by their words")
+    prior: float = Field(default=0.4, ge=0, le=1, description="share of the hit's score in a unit's relevance")
+    lead: float = Field(default=0.25, ge=0, description="what the first unit of a hit has more")
+    bridge: float = Field(default=0.6, ge=0, description="what a unit has more whose whole title the anchors name")
+    anchored: float = Field(default=0.7, ge=0, le=1, description="share of the budget that anchors fill")
+    terms: float = Field(default=0.5, ge=0, description="weight of the question's terms, each once")
+    facets: float = Field(default=0.0, ge=0, description="weight of the things the question names")
+    like: float = Field(default=0.0, ge=0, description="weight of likeness to all units")
+    spread: float = Field(default=0.0, ge=0, description="weight of sections touched, the smooth form of a cap")
+    cap: float | None = Field(default=None, gt=0, le=1, description="share of the budget that one section may take")
+    distinct: bool = Field(default=True, description="leave out near duplicates")
+    adaptive: float = Field(
+        default=0.0, ge=0, le=1, description="stop where the next unit adds less than this share of what the others did"
+    )
+    explain: bool = Field(default=False, description="put a record of every candidate into the notes")
+    tokenizer: str = Field(default="cl100k", description="the reader's tokenizer, which counts the budget")
+
+    def __post_init__(self) -> None:
+        """Look at the scorer's type alone, so that no weights open."""
+        if self.scorer is not None:
+            checked_scorer(self.scorer, f"{NAME}: scorer")
+
+    def __call__(self, hits: Hits, /) -> Hits:
+        """Choose, render, count, give every drop its reason."""
+        budget = self.budget if hits.query.budget is None else hits.query.budget
+        ranked = sorted(hits.items, key=lambda hit: (-round(hit.score, 9), hit.key, hit.spans))
+        tokenizer = counter(self.tokenizer)
+        found = units(ranked) if budget > 0 else []
+        pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer))
+        own = own_scores(NAME, pool.question, ranked, found, self.scorer) if found else np.zeros(0)
+        choice = made(pool, own, budget, self.weights())
+        order = choice.order[: self.enough(pool, choice)]
+        fitted = fit(ranked, pool.units, order, budget, tokenizer)
+        reasons = _reasons(pool, choice, order, fitted, budget)
+        notes: dict[str, Any] = {
+            "scorer": "words" if self.scorer is None else self.scorer.name,
+            "units": len(found),
+            "kept": len(fitted.kept),
+            "same": len(choice.twins),
+            "worth": choice.set.value,
+            "bound": choice.set.bound,
+            "certificate": round(choice.set.certificate, 4),
+            "way": choice.set.way,
+            "swaps": choice.set.swaps,
+            "repairs": fitted.repairs,
+            "budget": budget,
+        }
+        if self.explain:
+            notes["records"] = _records(pool, choice, reasons)
+        return replace(
+            hits,
+            items=fitted.items,
+            drops=hits.drops + _drops(ranked, found, reasons, budget),
+            tokens=fitted.tokens,
+            notes={**hits.notes, NAME: notes},
+        )
+
+    def weights(self) -> Weights:
+        """The settings that choose."""
+        return Weights(**{name: getattr(self, name) for name in Weights._fields})
+
+    def enough(self, pool: Pool, choice: Made) -> int:
+        """How many of the order are wanted: all, or with `adaptive` those before the gains fall off.
+
+        After ACC-RAG and AdaComp: a budget is a limit, not a goal. Stops where the next gain is below the share of the
+        mean gain so far, once everything that the question names and the choice holds is there.
+        """
+        if not self.adaptive:
+            return len(choice.order)
+        gains, chosen = choice.set.gain, choice.order[: choice.kept]
+        held = frozenset[str]().union(*(pool.titled[unit] for unit in chosen))
+        wanted = [one & held for one in facets(pool.question)]
+        seen: set[str] = set()
+        for k, unit in enumerate(chosen):
+            if k and all(one <= seen for one in wanted) and gains[k] < self.adaptive * sum(gains[:k]) / k:
+                return k
+            seen |= pool.titled[unit]
+        return choice.kept
+
+
+def _reasons(pool: Pool, choice: Made, order: Sequence[int], fitted: Fitted, budget: int) -> dict[int, str]:
+    """Why each unit that is left out is left out."""
+    wanted = set(order)
+    found: dict[int, str] = {}
+    for unit in range(len(pool.units)):
+        if unit in fitted.kept:
+            continue
+        if unit in choice.twins:
+            by = pool.units[choice.twins[unit]]
+            found[unit] = f"said by {pool.hits[by.hit].doc} {by.start}:{by.end}"
+        elif unit not in wanted:
+            found[unit] = "adds too little"
+        elif unit in choice.set.capped:
+            found[unit] = "its section is full"
+        else:
+            found[unit] = f"not within {budget} tokens"
+    return found
+
+
+def _records(pool: Pool, choice: Made, reasons: dict[int, str]) -> list[dict[str, Any]]:
+    """One record a candidate: what is kept in the order it was chosen, then the rest by relevance."""
+    step = {unit: k for k, unit in enumerate(choice.order)}
+    order = sorted(range(len(pool.units)), key=lambda unit: (unit in reasons, step.get(unit, len(step)), unit))
+    return [
+        {
+            "doc": pool.hits[pool.units[unit].hit].doc,
+            "start": pool.units[unit].start,
+            "end": pool.units[unit].end,
+            "section": " > ".join(pool.hits[pool.units[unit].hit].path),
+            "tokens": pool.price.unit[unit],
+            "relevance": round(float(choice.relevance[unit]), 6),
+            "bridge": round(float(choice.bridge[unit]), 6),
+            "kept": unit not in reasons,
+            "reason": reasons.get(unit, ""),
+        }
+        for unit in order
+    ]
+
+
+def _drops(hits: Sequence[Hit], pool: Sequence[Unit], reasons: dict[int, str], budget: int) -> tuple[Drop, ...]:
+    """For each hit what is left out of it, once a reason."""
+    lost: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for unit, reason in reasons.items():
+        lost.setdefault((pool[unit].hit, reason), []).append((pool[unit].start, pool[unit].end))
+    if not pool:
+        lost = {(i, f"not within {budget} tokens"): list(hit.spans) for i, hit in enumerate(hits)}
+    return tuple(
+        Drop(replace(hits[i], spans=merged(ranges)), NAME, reason) for (i, reason), ranges in sorted(lost.items())
+    )

@@ -1,0 +1,198 @@
+"""From scores to a set of units: relevance, bridge, near duplicates, then the greedy choice with its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from compressors.aspects import facet_table, facets, term_table
+from compressors.bridge import anchors, bridged
+from compressors.duplicates import covered
+from compressors.greedy import Chosen, Costs, choose
+from compressors.objective import Objective
+from compressors.relevance import relevance
+from rag.lexical import terms
+from rag.readers.render import heading
+from rag.types import GAP
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rag.models.tokens import Tokenizer
+    from rag.types import Hit
+    from rag.units import Unit
+
+__all__ = ["Made", "Pool", "Prices", "Weights", "made", "prices"]
+
+MOST_ALIKE = 512  # units whose likeness is computed, best first
+
+
+class Weights(NamedTuple):
+    """What `compressors.bubble` says of each field."""
+
+    prior: float = 0.4
+    lead: float = 0.25
+    bridge: float = 0.6
+    anchored: float = 0.7
+    terms: float = 0.5
+    facets: float = 0.0
+    like: float = 0.0
+    spread: float = 0.0
+    cap: float | None = None
+    distinct: bool = True
+
+
+class Prices(NamedTuple):
+    """Tokens.
+
+    Args:
+        unit: of each unit with the mark of a gap in front of it; one more where a mark may need a backslash.
+        head: of each hit's mark, title and headings.
+    """
+
+    unit: list[int]
+    head: list[int]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates of one question.
+
+    Args:
+        question: any text.
+        hits: the evidence, best first.
+        units: n units of these hits, those of a hit together.
+        price: what they cost.
+        needs: for each unit those that must come with it; () for none at all.
+    """
+
+    question: str
+    hits: Sequence[Hit]
+    units: Sequence[Unit]
+    price: Prices
+    needs: Sequence[tuple[int, ...]] = ()
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Of the units."""
+        return [self.hits[unit.hit].document.text[unit.start : unit.end] for unit in self.units]
+
+    @cached_property
+    def words(self) -> list[frozenset[str]]:
+        """Terms of the units."""
+        return [frozenset(terms(text)) for text in self.texts]
+
+    @cached_property
+    def titled(self) -> list[frozenset[str]]:
+        """Terms of the units and of title and headings above them."""
+        heads = [frozenset(terms(heading(hit))) for hit in self.hits]
+        return [words | heads[unit.hit] for words, unit in zip(self.words, self.units, strict=True)]
+
+    def order(self, values: NDArray[np.float64]) -> list[int]:
+        """Units by value, of equals by place."""
+        keys = np.round(-values, 9).tolist()
+        return sorted(
+            range(len(self.units)), key=lambda i: (keys[i], self.hits[self.units[i].hit].doc, self.units[i].start)
+        )
+
+
+class Made(NamedTuple):
+    """What was chosen and why.
+
+    Args:
+        order: units, what is kept first; then what was not chosen, best first.
+        kept: how many of them were chosen.
+        set: the choice with its bound.
+        twins: unit -> the unit that covers it.
+        relevance: float64 (n,), with the bridge.
+        bridge: float64 (n,), the share of each unit's title that anchors name.
+    """
+
+    order: list[int]
+    kept: int
+    set: Chosen
+    twins: dict[int, int]
+    relevance: NDArray[np.float64]
+    bridge: NDArray[np.float64]
+
+
+def prices(hits: Sequence[Hit], pool: Sequence[Unit], tokenizer: Tokenizer) -> Prices:
+    """What units and hits cost in the rendering, at most but for effects of joining."""
+    texts = [hits[u.hit].document.text for u in pool]
+    rows = ["\n" + t[u.needs[0] : u.needs[1]] if u.needs else "" for t, u in zip(texts, pool, strict=True)]
+    own = tokenizer.counts([GAP + t[u.start : u.end].strip() for t, u in zip(texts, pool, strict=True)])
+    extra = tokenizer.counts(rows)
+    head = tokenizer.counts([f"\n\n[{len(hits)}] {heading(hit)}\n" for hit in hits])
+    return Prices([max(1, a + b) for a, b in zip(own, extra, strict=True)], list(head))
+
+
+def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) -> Made:
+    """Choose units.
+
+    Args:
+        pool: n candidates.
+        own: float64 (n,), what each scores by itself.
+        budget: tokens of the rendered context.
+        weights: of the parts.
+    """
+    nothing = np.zeros(len(pool.units))
+    if not pool.units:
+        return Made([], 0, Chosen((), (), 0.0, 0.0, "gain"), {}, nothing, nothing)
+    found = relevance(own, pool.hits, pool.units, prior=weights.prior, lead=weights.lead)
+    shares = nothing
+    if weights.bridge:
+        first = anchors(pool.order(found), pool.price.unit, int(budget * weights.anchored))
+        shares = bridged(pool.question, pool.hits, pool.units, pool.words, first)
+        found = found + weights.bridge * shares
+    order = pool.order(found)
+    twins = covered(pool.texts, order) if weights.distinct else {}
+    free = [unit for unit in range(len(pool.units)) if unit not in twins]
+    chosen = _choice(pool, found, free, budget, weights)
+    best = [free[unit] for unit in chosen.order]
+    kept = set(best)
+    rest = [unit for unit in order if unit not in kept and unit not in twins]
+    chosen = chosen._replace(capped=frozenset(free[unit] for unit in chosen.capped))
+    return Made([*best, *rest], len(best), chosen, twins, found, shares)
+
+
+def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int, weights: Weights) -> Chosen:
+    """The greedy choice among the units that are no duplicates; its numbers are places in `free`."""
+    hits = pool.hits
+    group = np.array([pool.units[i].hit for i in free], dtype=np.int64)
+    names: dict[tuple[str, tuple[str, ...]], int] = {}
+    section = np.array([names.setdefault((hits[g].doc, hits[g].path), len(names)) for g in group.tolist()])
+    titled = [pool.titled[i] for i in free]
+    objective = Objective(
+        np.round(found[free] / max(float(found.max()), 1e-12), 9),
+        term_table(pool.question, titled),
+        facet_table(facets(pool.question), titled),
+        _likeness([pool.words[i] for i in free]) if weights.like else np.zeros((len(free), 0)),
+        section,
+        (1.0, weights.terms, weights.facets, weights.like, weights.spread),
+    )
+    place = {unit: k for k, unit in enumerate(free)}
+    costs = Costs(
+        np.array([pool.price.unit[i] for i in free], dtype=np.int64),
+        np.array(pool.price.head, dtype=np.int64),
+        group,
+        section,
+        None if weights.cap is None else int(weights.cap * budget),
+        [tuple(place[one] for one in pool.needs[i] if one in place) for i in free] if any(pool.needs) else (),
+    )
+    return choose(objective, costs, budget)
+
+
+def _likeness(words: Sequence[frozenset[str]]) -> NDArray[np.float64]:
+    """Cosine of sets of terms, float64 (n, n); 0 beyond the first `MOST_ALIKE` units."""
+    near = words[:MOST_ALIKE]
+    index = {word: k for k, word in enumerate(sorted({word for one in near for word in one}))}
+    there = np.zeros((len(words), len(index)))
+    for row, one in enumerate(near):
+        there[row, [index[word] for word in one]] = 1.0
+    there /= np.sqrt(np.maximum(there.sum(axis=1, keepdims=True), 1.0))
+    found: NDArray[np.float64] = np.round(there @ there.T, 6)
+    return found

@@ -1,0 +1,83 @@
+"""How much each unit of the evidence bears on a question: by itself, through its hit, and by where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.errors import ModelError
+from rag.lexical import match
+from rag.readers.render import heading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rag.models.score import Scorer
+    from rag.types import Hit
+    from rag.units import Unit
+
+__all__ = ["own_scores", "relevance", "stretched"]
+
+
+def own_scores(
+    name: str, question: str, hits: Sequence[Hit], pool: Sequence[Unit], scorer: Scorer | None
+) -> NDArray[np.float64]:
+    """What each unit scores by itself, with title and headings above it.
+
+    Args:
+        name: of the stage, for messages.
+        question: any text.
+        hits: the evidence.
+        pool: n units of these hits.
+        scorer: a model; None for words alone.
+
+    Returns:
+        float64 (n,), of any scale.
+
+    Raises:
+        ModelError: the scorer gave another number of scores, or not-a-numbers.
+    """
+    heads = [heading(hit) for hit in hits]
+    texts = [hits[u.hit].document.text[u.start : u.end].strip() for u in pool]
+    above = [heads[u.hit] for u in pool]
+    if scorer is None:
+        return match(question, texts, above)
+    found = np.asarray(
+        scorer.score(question, [f"{head}\n{text}" if head else text for head, text in zip(above, texts, strict=True)]),
+        dtype=np.float64,
+    )
+    if found.shape != (len(pool),) or not np.isfinite(found).all():
+        first = np.flatnonzero(~np.isfinite(found.ravel()))
+        where = f", first at unit {first[0]}" if len(first) else ""
+        raise ModelError(
+            f"{name}: {scorer.name} must give {len(pool)} finite scores, got shape {found.shape} with {len(first)} not"
+            f" finite{where}. Check the model's files."
+        )
+    return found
+
+
+def relevance(
+    own: NDArray[np.float64], hits: Sequence[Hit], pool: Sequence[Unit], *, prior: float, lead: float
+) -> NDArray[np.float64]:
+    """One value a unit: `1 - prior` of its own score, `prior` of its hit's, and `lead` for the first of its hit.
+
+    Own scores and those of hits are stretched to [0, 1] first, for a fused score must not be fed in raw.
+
+    Returns:
+        float64 (n,), in [0, 1 + lead].
+    """
+    if not pool:
+        return np.zeros(0)
+    of = np.array([unit.hit for unit in pool])
+    given = stretched(np.array([hit.score for hit in hits]))
+    first = np.append(True, of[1:] != of[:-1])
+    found: NDArray[np.float64] = (1 - prior) * stretched(own) + prior * given[of] + lead * first
+    return found
+
+
+def stretched(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values moved and stretched to [0, 1]; all 1 where they are equal."""
+    low, high = values.min(), values.max()
+    return np.ones_like(values) if high <= low else (values - low) / (high - low)
