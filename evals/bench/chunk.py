@@ -15,7 +15,7 @@ from rag.models.tokens import Tokenizer, counter
 from rag.optional import available
 from rag.types import Document
 
-__all__ = ["Audit", "audit", "bench"]
+__all__ = ["Audit", "audit", "bench", "contestants"]
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 OURS = "structure"
@@ -67,7 +67,7 @@ def bench(
     """
     documents = _documents(path)
     tokenizer = counter("cl100k")
-    chunkers, notes = _chunkers(size, tokenizer)
+    chunkers, notes = contestants(size, tokenizer)
     characters = sum(len(document.text) for document in documents)
     work = {name: _over(documents, cut) for name, cut in chunkers.items()}
     work["tokens alone"] = lambda: [tokenizer.starts(document.text) for document in documents]
@@ -180,7 +180,7 @@ def _documents(path: Path | None) -> list[Document]:
     return found * (1 if path or not size else -(-ENOUGH // size))
 
 
-def _chunkers(size: int, tokenizer: Tokenizer) -> tuple[dict[str, Callable[[Document], list[Piece]]], list[str]]:
+def contestants(size: int, tokenizer: Tokenizer) -> tuple[dict[str, Callable[[Document], list[Piece]]], list[str]]:
     """Name -> a chunker of documents; notes on what is missing."""
     from chunkers.recursive import RecursiveChunker
     from chunkers.sentences import SentenceChunker
