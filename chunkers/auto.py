@@ -42,6 +42,12 @@ class AutoChunker:
     others by their means, with chunks and scores; `rag tree` and `rag chunk` show it. A candidate that fails on a
     document is left out and named there; where all fail, the first one's error is raised.
 
+    Measured on five sets (`python -m evals.reproduce auto`): the scores do not tell which chunker finds more. Among
+    four of one size 45 % of the pairs of a document stand in the order of their recall (95 %: 37 to 53; 50 is chance);
+    over sizes the order is reversed, tau -0.43 to -0.86, since long chunks cohere and short ones find. So candidates
+    ought to have one size, and the table is worth more than the choice, which lost half a point of recall in 512 tokens
+    to structure alone (-1.4 to +0.2, 335 questions).
+
     Args:
         document: any text.
 
