@@ -1,0 +1,116 @@
+"""What is known of each passage before any is chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.readers.render import heading
+from rag.types import Hit, Hits
+from rerankers.choosing import features, feedback, unit
+from rerankers.cutoff import in_order
+from rerankers.pairing import Passages, by_embedder, by_scorer, support
+from rerankers.rationales import Need, from_headings, from_titles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rag.models.embed import Embedder
+    from rag.models.score import Scorer
+
+    Row = NDArray[np.float64]
+
+__all__ = ["Considered", "considered"]
+
+READ = 3  # best passages that are read for words and titles
+
+
+@dataclass(frozen=True, eq=False)
+class Considered:
+    """The passages that can be chosen, and what is known of them.
+
+    Args:
+        ranked: n hits, best first by their scores.
+        needs: r rationales, the question first.
+        held: float64 (r, n), what each passage holds of each, in [0, 1].
+        known: name -> float64 (n,), see `rerankers.choosing.features`.
+    """
+
+    ranked: tuple[Hit, ...]
+    needs: Sequence[Need]
+    held: Row
+    known: Mapping[str, Row]
+
+
+def considered(
+    hits: Hits, needs: Sequence[Need], embedder: Embedder | None = None, scorer: Scorer | None = None
+) -> Considered:
+    """Weigh the passages down to the last that has to do with the question.
+
+    A hit that holds no word of a rationale, is named nowhere and scores below all that are not so enters no statistic,
+    so that it can change nothing.
+
+    Args:
+        hits: with finite scores or not; those that are no numbers are left out.
+        needs: the question and rationales from it or from a model. Those from the passages are added here.
+        embedder: compares rationales and passages; None: words do.
+        scorer: reads clauses with passages; None: words do.
+    """
+    question = hits.query.text
+    ranked, own = in_order(hits.items)
+    ranked = ranked[: len(own)]
+    passages = Passages(
+        [hit.text for hit in ranked], [heading(hit) for hit in ranked], [hit.document.title for hit in ranked]
+    )
+    asked = [*needs, *from_titles(question.lower(), passages.titles, "named")]
+    held = support(asked, passages)
+    size = _bearing(held)
+    first, second = unit(own[:size]), unit(np.array([_earlier(hit) for hit in ranked[:size]]))
+    value = (first + second) / 2
+    named = [held[i, :size] for i, need in enumerate(asked) if need.source == "named"]
+    worth = value + held[0, :size] / 2 + np.max(named, axis=0, initial=0.0) / 2 if size else value
+    best = np.argsort(-np.round(worth, 9), kind="stable")[:READ].tolist()
+    told = feedback(question, passages.first(size), best)
+    asked += [*from_headings(question, [(passages.titles[i], *ranked[i].path) for i in range(size)])]
+    asked += [told] if told else []
+    links = _links(passages, best, value)
+    size = max(size, _bearing(support(links, passages)))
+    asked += links
+    some = passages.first(size)
+    held = support(asked, some)
+    texts = [f"{head}\n{text}" if head else text for head, text in zip(some.heads, some.texts, strict=True)]
+    if embedder is not None:
+        for row, values in by_embedder(asked, texts, embedder).items():
+            held[row] = values
+    if scorer is not None:
+        for row, values in by_scorer(asked, texts, scorer).items():
+            held[row] = values
+    earlier = np.array([_earlier(hit) for hit in ranked[:size]])
+    return Considered(ranked[:size], asked, held, features(asked, held, own[:size], earlier))
+
+
+def _bearing(held: Row) -> int:
+    """One past the last passage that holds anything."""
+    bears = np.flatnonzero(held.any(axis=0))
+    return int(bears[-1]) + 1 if len(bears) else 0
+
+
+def _links(passages: Passages, best: Sequence[int], value: Row) -> list[Need]:
+    """Titles that the best passages name, those of their own documents left out, each at the best one's value."""
+    found: dict[str, Need] = {}
+    for index in sorted(best, key=lambda i: (-value[i], i)):
+        others = (title for title in passages.titles if title != passages.titles[index])
+        weight = round(float(value[index]), 9)
+        for need in from_titles(passages.lower[index], others, "linked", weight) if weight > 0 else ():
+            found.setdefault(need.text, need)
+    return list(found.values())
+
+
+def _earlier(hit: Hit) -> float:
+    """The score before the last stage's; the last where there is no other."""
+    given = [value for value in hit.scores.values() if math.isfinite(value)]
+    return given[-2] if len(given) > 1 else hit.score
