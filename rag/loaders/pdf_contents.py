@@ -48,8 +48,8 @@ class Entry(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """A title as it is compared: letters and digits alone, compatible forms and cases folded."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    """A title as it is compared: letters and digits alone, compatible forms, cases and accents folded."""
+    folded = unicodedata.normalize("NFKD", text).casefold()
     return "".join(char for char in folded if char.isalnum())
 
 

@@ -30,7 +30,21 @@ CAPTION = re.compile(
     r"note|notes|abbildung|abb\.|tabelle|figura|tabla|tableau)\s*[\dA-Z.:]",
     re.I,
 )
-ENDS = ".,;:?!"
+ENDS = {
+    ",": 2.5,
+    ";": 2.5,
+    ".": 1.2,
+    ":": 0.9,
+    "?": 0.2,
+    "!": 0.5,
+    "。": 2.5,
+    "，": 2.5,
+    "；": 2.5,
+    "：": 1.5,
+    "、": 2.5,
+}
+WIDE = 30  # characters of a heading in a script that sets no blanks
+STOPS = re.compile(r"[。，；]")
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -223,11 +237,12 @@ def _weight(lines: Sequence[Line], group: Group, body: Body, stands: float) -> f
         points -= 3.0
     if CAPTION.match(text):
         points -= 3.0
-    if text[-1] in ENDS:
-        points -= {",": 2.5, ";": 2.5, ".": 1.2, ":": 0.9, "?": 0.2, "!": 0.5}[text[-1]]
+    points -= ENDS.get(text[-1], 0.0)
+    if rest[:1] > "\u2e7f":  # Chinese, Japanese, Korean
+        points -= 1.5 * (len(rest) > WIDE) + 1.0 * bool(STOPS.search(rest))
     head = rest[:1]
     if head and not head.isupper() and not head.isdigit():
-        points -= 1.0 if head.islower() else 0.8
+        points -= 1.0 if head.islower() else 0.0 if head.isalpha() else 0.8  # letters of most scripts have no case
     if len(words) > WORDS or len(text) > LONGEST - 40:
         points -= 1.5
     if group.last - group.first >= 2:

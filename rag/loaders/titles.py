@@ -19,6 +19,7 @@ __all__ = ["Seen", "chosen", "may_be"]
 
 LONGEST = 110  # characters of a title
 WORDS = 14
+CASELESS = 24  # characters of a title in a script without cases
 PROSE = 60  # characters of a line of prose
 FEWEST = 3  # lines in a row that are contents; words of a running head
 TOP = 3  # lines above a title
@@ -109,7 +110,7 @@ def _look(one: Seen) -> Candidate | None:
     rest = text[number.end :].strip(" .:–—-\t") if number else text
     words = WORD.findall(rest)
     named = number is not None and number.series not in COUNTED
-    if number and not named and rest and (not words or not rest[0].isupper()):
+    if number and not named and rest and (not words or rest[0].islower() or rest[0].isdigit()):
         return None
     if not named and (PAGE.search(text) or CAPTION.match(text) or (number is None and LABEL.match(text))):
         return None
@@ -142,6 +143,8 @@ def _shape(rest: str, words: Sequence[str]) -> tuple[str, float]:
     if len(letters) >= 3 and sum(map(str.isupper, letters)) >= 0.9 * len(letters):
         return "caps", 2.6 if len(words) > 1 or len(letters) > 4 else 2.2
     telling = [word for word in words if not SMALL.match(word)]
+    if not any(char.upper() != char.lower() for char in letters):
+        return "sentence", 1.7 if len(rest) <= CASELESS else 0.6
     if not telling or not any(map(str.isupper, rest.split(maxsplit=1)[0])):
         return "lower", 0.6
     if len(words) <= 2:
@@ -154,7 +157,7 @@ def _shape(rest: str, words: Sequence[str]) -> tuple[str, float]:
 def _numbered(number: Number, rest: str, points: float, one: Seen) -> float:
     """Points of a line with a number: the look of its title counts for less."""
     if number.series not in COUNTED:
-        if rest and not rest[0].isupper():
+        if rest and rest[0].islower():
             return 0.0
         return 1.6 if one.alone else 0.6 if points >= 2 else 0.2
     deep = number.series in ("decimal", "lettered", "sign") and number.depth > 1
