@@ -8,7 +8,11 @@ beside it against the places where headings were, counted in chunks (boundary F1
 WindowDiff, the lower the better). `equal` cuts into as many sections of even length; `texttiling` takes Hearst's
 threshold (mean depth less half its standard deviation) on the same signal; `none` does not cut.
 
-The settings of `trees/segments` were chosen among 16 on 60 documents drawn with seed 7, of the same collection.
+*Laid out*: Markdown files become plain texts in six layouts (`evals.synth.plains`); judged as unmarked ones are.
+
+The rules of the plain reader were made on one half of the documents; `held` rows are of the other (by a checksum of
+their names), and so are the layouts. The settings of `trees/segments` were chosen among 16 on 60 documents drawn with
+seed 7, of the same collection.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -28,6 +33,7 @@ from chunkers.structure import StructureChunker
 from evals import stats
 from evals.metrics.cuts import boundary_f1, pk, window_diff
 from evals.reproduce import as_table
+from evals.synth.plains import LAYOUTS, text_of
 from rag.doctree import DocTree
 from rag.errors import RagError
 from rag.loaders.plain import scan
@@ -36,7 +42,7 @@ from rag.trees.cohesion import depths, signal
 from rag.trees.segments import Segments
 from rag.types import Block, Document, Failed
 
-__all__ = ["FEWEST", "borders", "found_again", "hidden", "reproduce"]
+__all__ = ["FEWEST", "borders", "found_again", "hidden", "judged", "laid_out", "reproduce"]
 
 FEWEST, SHORTEST, LONGEST = 6, 4_000, 200_000  # headings; characters
 HIGHEST = 2  # levels of headings, from the top one, that are borders where they are removed
@@ -100,10 +106,32 @@ def hidden(document: Document, *, remove: bool) -> tuple[Document, list[tuple[in
 def found_again(document: Document) -> dict[str, float]:
     """F1 of heading places and level accuracy where marks are gone."""
     plain, gold = hidden(document, remove=False)
-    said = {block.start: block.level for block in scan(plain.text) if block.kind == "heading"}
+    return judged(plain.text, gold)
+
+
+def laid_out(document: Document, layout: str) -> dict[str, float] | None:
+    """The same for a Markdown text set as plain text; None with too few headings."""
+    made = text_of(document.text, layout)
+    return judged(made.text, made.heads) if len(made.heads) >= FEWEST // 2 else None
+
+
+def held(document: Document) -> bool:
+    """Whether the rules of the plain reader were made without this document."""
+    return crc32(document.id.encode()) % 2 == 1
+
+
+def judged(text: str, gold: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """Scores of the headings that the plain reader finds.
+
+    Args:
+        text: a plain text.
+        gold: (place, level) of its headings.
+    """
+    said = {block.inner[0]: block.level for block in scan(text) if block.kind == "heading"}
     places = dict(gold)
     both = sorted(places.keys() & said.keys())
     scores = {"heading_f1": 2 * len(both) / max(len(places) + len(said), 1)}
+    scores["heading_recall"] = len(both) / len(places) if places else 0.0
     scores["heading_precision"] = len(both) / len(said) if said else 0.0
     if both:
         deep, flat = _nested(gold), _nested(sorted(said.items()))
@@ -157,11 +185,19 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
     if not found:
         raise RagError(f"structure: {given.data} holds no document with {FEWEST} headings or more.")
     marks: dict[str, list[float]] = {}
+    unseen: dict[str, list[float]] = {}
+    laid: dict[str, dict[str, list[float]]] = {name: {} for name in LAYOUTS}
     cuts: dict[str, dict[str, list[float]]] = {}
     for i, document in enumerate(found):
         tell(f"\r{i + 1}/{len(found)}")
         for name, value in found_again(document).items():
             marks.setdefault(name, []).append(value)
+            if held(document):
+                unseen.setdefault(name, []).append(value)
+        if held(document) and document.media_type == "text/markdown":
+            for layout, columns in laid.items():
+                for name, value in (laid_out(document, layout) or {}).items():
+                    columns.setdefault(name, []).append(value)
         plain, gold = hidden(document, remove=True)
         plain = Document(plain.id, plain.text, blocks=tuple(_paragraphs(plain.text)))
         scores = borders(CHUNKER(plain), gold) or {}
@@ -170,6 +206,11 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
                 cuts.setdefault(way, {}).setdefault(name, []).append(value)
     tell("\n")
     unmarked = {name: stats.interval(values, seed=given.seed)._asdict() for name, values in marks.items()}
+    apart = {name: stats.interval(values, seed=given.seed)._asdict() for name, values in unseen.items()}
+    layouts = {
+        layout: {name: stats.interval(values, seed=given.seed)._asdict() for name, values in row.items()}
+        for layout, row in laid.items()
+    }
     removed = {
         way: {name: stats.interval(values, seed=given.seed)._asdict() for name, values in row.items()}
         for way, row in cuts.items()
@@ -185,12 +226,16 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         if way != "segments"
     }
     lines = [[name, _told(row)] for name, row in unmarked.items()]
+    lines += [[f"held {name}", _told(row)] for name, row in apart.items()]
+    lines += [[f"{layout} {name}", _told(row[name])] for layout, row in layouts.items() for name in row]
     lines += [[f"{way} {name}", _told(row[name])] for way, row in removed.items() for name in row]
     lines += [[f"segments - {way} {name}", _told(row[name])] for way, row in against.items() for name in row]
     return {
         "documents": len(found),
         "seed": given.seed,
         "unmarked": unmarked,
+        "held": apart,
+        "layouts": layouts,
         "removed": removed,
         "segments_less": against,
         "table": as_table("what|value (95 %)", lines),
