@@ -32,9 +32,9 @@ Oil the shaft every 300 hours. Use oil of grade 32 only.
 HASH = "{use: embedders/hash}"
 OFFLINE = {
     "tree": (
-        f"stages[0].inner.inner.retrievers[1].embedder={HASH}",
-        "stages[0].rerankers=[{use: rerankers/neighbours}]",
-        "stages[2].scorer=null",
+        f"stages[0].inner.retrievers[1].embedder={HASH}",
+        "stages[1]={use: rerankers/neighbours, prior: 0}",
+        "stages[4].scorer=null",
     ),
     "location": (
         f"stages[0].plain.inner.retrievers[1].embedder={HASH}",
