@@ -24,25 +24,27 @@ SECTIONS, LEAVES = 3, 2  # of a document, and of each of its sections
 WORDS = 20_000  # in the vocabulary; drawn by a law of Zipf's kind, as words of real text are
 
 
-def library(documents: int, seed: int = 0) -> Corpus:
-    """Documents of three sections with two leaves each: ten nodes a document, made when they are asked for.
+def library(documents: int, seed: int = 0, *, sections: int = SECTIONS, held: int = 256) -> Corpus:
+    """Documents of some sections with two leaves each: ten nodes a document by default, made when they are asked for.
 
     Args:
         documents: how many.
         seed: of the words.
+        sections: of a document.
+        held: documents kept once they were made.
     """
-    size = 1 + SECTIONS * (1 + LEAVES)
+    size = 1 + sections * (1 + LEAVES)
     parent = [-1]
     kind = [0]
-    for _ in range(SECTIONS):
+    for _ in range(sections):
         parent += [0, *([len(parent)] * LEAVES)]
         kind += [1, *([2] * LEAVES)]
     leaves = [i for i, one in enumerate(kind) if one == 2]
 
-    @lru_cache(maxsize=256)
+    @lru_cache(maxsize=held)
     def tree(ordinal: int) -> DocTree:
         rng = np.random.default_rng([seed, ordinal])
-        drawn = iter((WORDS ** rng.random((len(leaves) * 24 + SECTIONS * 3))).astype(int).tolist())
+        drawn = iter((WORDS ** rng.random((len(leaves) * 24 + sections * 3))).astype(int).tolist())
 
         def words(n: int) -> str:
             return " ".join(f"w{next(drawn)}" for _ in range(n))
