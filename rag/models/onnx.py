@@ -180,8 +180,7 @@ class OnnxScorer:
         out = np.empty(len(texts), dtype=np.float32)
         if not len(texts):
             return out
-        head = self._net.encode([query], self.query_tokens + 2)[0]  # [CLS] question [SEP]
-        room = self.max_tokens - len(head) + 1  # of [CLS] text [SEP], whose [CLS] is dropped
+        head, room = self._head(query)
         for at in range(0, len(texts), _CHUNK):
             tails = self._net.encode(texts[at : at + _CHUNK], room)
             scores = self._net.run([(head + ids[1:], len(head)) for ids in tails], np.ravel, self.threads)
@@ -189,6 +188,15 @@ class OnnxScorer:
                 raise ModelError(f"{self.name}: must give one logit a pair, got shape {scores[0].shape}.")
             out[at : at + len(tails)] = logits(np.concatenate(scores), len(tails), self.name)
         return out
+
+    def ends(self, query: str, texts: Sequence[str], /) -> NDArray[np.int64]:
+        """int64 (n,), one past the last code point of each text that is read with this question."""
+        return self._net.ends(texts, self._head(query)[1])
+
+    def _head(self, query: str) -> tuple[list[int], int]:
+        """[CLS] question [SEP], and how many ids are left for [CLS] text [SEP], whose [CLS] is dropped."""
+        head = self._net.encode([query], self.query_tokens + 2)[0]
+        return head, self.max_tokens - len(head) + 1
 
     @cached_property
     def _net(self) -> _Net:
@@ -219,6 +227,15 @@ class _Net:
         """The ids of each text with its marks, cut to `limit` (the closing mark stays)."""
         encodings = self.tokenizer.encode_batch_fast([clean(text) for text in texts])
         return [ids if len(ids := e.ids) <= limit else [*ids[: limit - 1], ids[-1]] for e in encodings]
+
+    def ends(self, texts: Sequence[str], limit: int) -> NDArray[np.int64]:
+        """One past the last code point of each text within `limit` ids, marks among them."""
+        found = np.array([len(text) for text in texts], dtype=np.int64)
+        long = [i for i, text in enumerate(texts) if len(text) > limit - 2]  # a piece has at least one character
+        for i, encoding in zip(long, self.tokenizer.encode_batch([clean(texts[i]) for i in long]), strict=True):
+            if len(encoding.ids) > limit:
+                found[i] = encoding.offsets[limit - 2][1]
+        return found
 
     def pieces(self, text: str) -> Pieces:
         """Every word piece of a text of any length, without marks, and where it begins."""
