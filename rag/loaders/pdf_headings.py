@@ -30,19 +30,7 @@ CAPTION = re.compile(
     r"note|notes|abbildung|abb\.|tabelle|figura|tabla|tableau)\s*[\dA-Z.:]",
     re.I,
 )
-ENDS = {
-    ",": 2.5,
-    ";": 2.5,
-    ".": 1.2,
-    ":": 0.9,
-    "?": 0.2,
-    "!": 0.5,
-    "。": 2.5,
-    "，": 2.5,
-    "；": 2.5,
-    "：": 1.5,
-    "、": 2.5,
-}
+ENDS = {",": 2.5, ";": 2.5, ".": 1.2, ":": 0.9, "?": 0.2, "!": 0.5, "：": 1.5, **dict.fromkeys("。，；、", 2.5)}
 WIDE = 30  # characters of a heading in a script that sets no blanks
 STOPS = re.compile(r"[。，；]")
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -221,9 +209,12 @@ def _weight(lines: Sequence[Line], group: Group, body: Body, stands: float) -> f
     words = WORD.findall(rest)
     ratio = first.size / body.size
     points = stands
-    points += 2.4 if ratio >= 1.3 else 1.9 if ratio >= 1.14 else 1.2 if ratio >= 1.06 else 0.0 if ratio > 0.95 else -1.5
     rows = lines[group.first : group.last + 1]
-    if min(line.bold for line in rows) > 0.6 and not body.bold:
+    bold = min(line.bold for line in rows) > 0.6 and not body.bold
+    small = -0.3 if bold and ratio >= 0.85 and family(first) != body.font else -1.5  # bold sans serif is set smaller
+    large = 2.4 if ratio >= 1.3 else 1.9 if ratio >= 1.14 else 1.2 if ratio >= 1.06 else 0.0
+    points += large if ratio > 0.95 else small
+    if bold:
         points += 1.6 if min(line.bold + line.mono + line.italic for line in rows) > 0.9 else 0.8  # else it runs in
     elif first.italic > 0.8 and ratio > 0.95:
         points += 0.4

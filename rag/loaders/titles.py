@@ -135,7 +135,7 @@ def _number(text: str) -> Number | None:
     return None if number and number.series in ("letter", "roman") and text[number.end - 1] != "." else number
 
 
-def _shape(rest: str, words: Sequence[str]) -> tuple[str, float]:
+def _shape(rest: str, words: Sequence[str]) -> tuple[str, float]:  # noqa: PLR0911 - one shape a line
     """How a title is written, and points for it."""
     if not rest:
         return "caps", 2.5
