@@ -29,12 +29,15 @@ WEIGHTS: Mapping[str, float] = {  # of the features; fitted on five sets, see ev
     "linked": 2.3,
 }
 DIGITS = 9
+HUGE = 1e150  # a score above it is scaled down, so that differences stay finite
 
 
 def unit(values: Row) -> Row:
     """Moved and stretched to [0, 1]; all 1 where they are equal."""
     if not len(values):
         return values
+    if abs(float(values.max())) > HUGE or abs(float(values.min())) > HUGE:
+        values = values / HUGE
     low, high = float(values.min()), float(values.max())
     return np.ones(len(values)) if high <= low else (values - low) / (high - low)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,7 +68,7 @@ def considered(
     asked = [*needs, *from_titles(question.lower(), passages.titles, "named")]
     held = support(asked, passages)
     size = _bearing(held)
-    first, second = unit(own[:size]), unit(np.array([_earlier(hit) for hit in ranked[:size]]))
+    first, second = unit(own[:size]), unit(_earlier(ranked[:size], own[:size]))
     value = (first + second) / 2
     named = [held[i, :size] for i, need in enumerate(asked) if need.source == "named"]
     worth = value + held[0, :size] / 2 + np.max(named, axis=0, initial=0.0) / 2 if size else value
@@ -89,7 +88,7 @@ def considered(
     if scorer is not None:
         for row, values in by_scorer(asked, texts, scorer).items():
             held[row] = values
-    earlier = np.array([_earlier(hit) for hit in ranked[:size]])
+    earlier = _earlier(ranked[:size], own[:size])
     return Considered(ranked[:size], asked, held, features(asked, held, own[:size], earlier))
 
 
@@ -110,7 +109,13 @@ def _links(passages: Passages, best: Sequence[int], value: Row) -> list[Need]:
     return list(found.values())
 
 
-def _earlier(hit: Hit) -> float:
-    """The score before the last stage's; the last where there is no other."""
-    given = [value for value in hit.scores.values() if math.isfinite(value)]
-    return given[-2] if len(given) > 1 else hit.score
+def _earlier(ranked: Sequence[Hit], own: Row) -> Row:
+    """The score of each before the last stage's; its own where there is no other, the lowest where that is no number.
+
+    Returns:
+        float64 (n,), finite.
+    """
+    given = [list(hit.scores.values()) for hit in ranked]
+    made = np.array([one[-2] if len(one) > 1 else mine for one, mine in zip(given, own.tolist(), strict=True)])
+    sound = np.isfinite(made)
+    return np.where(sound, made, made[sound].min() if sound.any() else 0.0)
