@@ -38,6 +38,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/headings": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/route": lambda: {"plain": registry.find("retrievers/bm25")()},
     "retrievers/tiers": lambda: {"fused": None},
+    "rerankers/late": lambda: {"embedder": embedder()},
     "readers/extractive": lambda: {"scorer": None},
     "readers/mapreduce": lambda: {"scorer": None},
     "readers/matrix": lambda: {"scorer": None},
