@@ -30,15 +30,19 @@ WORD = re.compile(r"[^\W\d_][\w'’-]*")
 SMALL = re.compile(r"(?:an?|the|of|and|or|in|on|at|to|for|by|with|from|as|vs|via|per|de|la|le|und|der|die|das)$", re.I)
 CODE = re.compile(r"[_=<>{}$\\@#|`;]|\(\)|::|//|\.\w+\(")
 GAP = re.compile(r"\S(?:[ \t]{3,}|\t)[^\s.]")  # columns
-PAGE = re.compile(r"(?:[ .·…_]{3,}|\t+| {2,})(?:\d{1,4}|[ivxlc]{1,7})$|\[Page \d+\]$", re.I)  # contents and page feet
+PAGE = re.compile(
+    r"(?:[ .·…_]{3,}|\t+| {2,})(?:\d{1,4}|[ivxlc]{1,7})$|\[Page \d+\]$|^page \d+(?: of \d+)?$", re.I
+)  # contents and page feet
 LONE = re.compile(r"[IVXLC]{1,7}\.?$")
 BYLINE = re.compile(r"(?:\w+\s+)?by\s+[A-Z]", re.I)
 OPENERS = "\"'“”‘’«»([{<*/"
 OPENINGS = re.compile(r"(?:abstract|introduction|preface|foreword|overview|summary|background|contents|notes?)\b", re.I)
 ENDS = {",": -9.0, ";": -9.0, ":": -1.6, ".": -2.0, "?": -0.3, "!": -1.2, "-": -2.0, "–": -2.0, "—": -2.0, "…": -2.0}
+ENDS |= dict.fromkeys("。，；：、", -2.0)
 COUNTED = {"decimal", "lettered", "letter", "roman", "sign"}
 RANKS = {"part": 9.0, "book": 9.0, "teil": 9.0, "partie": 9.0, "title": 8.5, "chapter": 8.0, "article": 7.0}
 SURE = 6.0
+LEAST = 0.0  # weight of a line that is looked at further; its number may add to it
 
 
 class Seen(NamedTuple):
@@ -84,16 +88,18 @@ def chosen(seen: Sequence[Seen], *, blocks: int) -> list[tuple[int, int]]:
     Returns:
         Index in `seen` and level from 1, in order.
     """
-    rest = _without_contents(seen)
-    looks = [(k, look) for k in rest if (look := _look(seen[k]))]
-    if not looks:
-        return []
-    candidates = []
-    at = 0
-    for k, look in looks:
-        between = sum(one.between for one in seen[at : k + 1]) + (k - at)
-        candidates.append(look._replace(text=between))
-        at = k + 1
+    looks: list[tuple[int, Candidate]] = []
+    text = 0
+    for k, one in enumerate(seen):
+        text += one.between
+        if (look := _look(one)) and look.weight > LEAST:
+            looks.append((k, look._replace(text=text)))
+            text = 0
+        else:
+            text += 1
+    kept = _without_contents([seen[k] for k, _ in looks], [look.text for _, look in looks])
+    looks = [looks[n] for n in kept]
+    candidates = [look for _, look in looks]
     candidates = _doubted(candidates, [seen[k].style for k, _ in looks], blocks)
     found = [(looks[p.which][0], p.level) for p in placed(candidates, lines=2 * blocks + 1)]
     return _under_title(seen, found)
@@ -162,7 +168,7 @@ def _numbered(number: Number, rest: str, points: float, one: Seen) -> float:
         return 1.6 if one.alone else 0.6 if points >= 2 else 0.2
     deep = number.series in ("decimal", "lettered", "sign") and number.depth > 1
     base = 1.3 if deep else 0.5
-    look = 0.5 if points >= 2.5 else 0.2 if points >= 2 else 0.0 if deep else -0.3
+    look = 0.5 if points >= 2.5 else 0.2 if points >= 1.7 else 0.0 if deep else -0.3
     return base + look - (0.0 if one.alone else 0.4)
 
 
@@ -177,7 +183,7 @@ def _around(one: Seen, shape: str, *, numbered: bool) -> float:
         points += 0.6
     if one.above[-1:] == ":":
         points -= 0.2 if numbered else 1.0
-    elif len(one.above) >= PROSE and one.above[-1:] not in '.!?)]"”’`*>|':
+    elif len(one.above) >= PROSE and one.above[-1:] not in '.!?。！？)]"”’`*>|':
         points -= 0.4
     if one.indent < 0:
         points += 0.4
@@ -209,23 +215,21 @@ def _signs(text: str, rest: str, words: Sequence[str], *, named: bool) -> float:
     return points
 
 
-def _without_contents(seen: Sequence[Seen]) -> list[int]:
+def _without_contents(seen: Sequence[Seen], between: Sequence[int]) -> list[int]:
     """Without runs of lines that have no text between and most of which come again, and without running heads."""
     keys = ["".join(filter(str.isalpha, PAGE.sub("", one.text))).casefold() for one in seen]
-    left = Counter(keys)
+    last = {key: k for k, key in enumerate(keys)}
+    again = [bool(key) and last[key] > k for k, key in enumerate(keys)]
     drop: set[int] = set()
     run: list[int] = []
-    again = 0
-    for k, one in enumerate(seen):
-        if one.between and run:
-            if len(run) >= FEWEST and 2 * again > len(run):
+    for k in range(len(seen) + 1):
+        if run and (k == len(seen) or between[k]):
+            while run and not again[run[-1]]:  # the first of the titles that the contents name
+                run.pop()
+            if len(run) >= FEWEST and 2 * sum(again[j] for j in run) > len(run):
                 drop.update(run)
-            run, again = [], 0
-        left[keys[k]] -= 1
+            run = []
         run.append(k)
-        again += left[keys[k]] > 0 and bool(keys[k])
-    if len(run) >= FEWEST and 2 * again > len(run):
-        drop.update(run)
     said = Counter(one.text for one in seen)
     for k, one in enumerate(seen):  # running heads: a long title again and again
         if said[one.text] >= OFTEN and len(one.text.split()) >= FEWEST and not one.style and k:
@@ -245,9 +249,14 @@ def _doubted(candidates: list[Candidate], marks: Sequence[str], blocks: int) -> 
 
 
 def _under_title(seen: Sequence[Seen], found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Levels one lower where the text opens with its title."""
-    if len(found) < 2 or found[0][0] or seen[0].style or number_of(seen[0].text) or OPENINGS.match(seen[0].text):
+    """Levels one lower where the text opens with its title, and the title is as high as what follows."""
+    if len(found) < 2 or all(level > found[0][1] for _, level in found[1:]):
         return found
-    if seen[0].between > TOP or seen[0].above[-1:] in tuple(".!?") or all(level > 1 for _, level in found[1:]):
+    top = seen[found[0][0]]
+    lines = sum(one.between for one in seen[: found[0][0] + 1]) + found[0][0]
+    if lines > TOP or top.style or top.above[-1:] in tuple(".!?") or number_of(top.text) or OPENINGS.match(top.text):
         return found
-    return [found[0], *((k, level + 1) for k, level in found[1:])]
+    lower = [found[0]]
+    for k, level in found[1:]:
+        lower.append((k, min(level + 1, lower[-1][1] + 1)))
+    return lower
