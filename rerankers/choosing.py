@@ -42,7 +42,7 @@ def unit(values: Row) -> Row:
     return np.ones(len(values)) if high <= low else (values - low) / (high - low)
 
 
-def feedback(question: str, passages: Passages, best: Sequence[int], words: int = 10) -> Need | None:
+def feedback(question: str, passages: Passages, best: Sequence[int], size: int, words: int = 10) -> Need | None:
     """Words that stand out in the best passages and are not in the question, as one rationale; None without any.
 
     A word weighs `tf / (tf + 1.5)`, summed over the best passages, times its rarity among all of them; it must stand in
@@ -50,19 +50,20 @@ def feedback(question: str, passages: Passages, best: Sequence[int], words: int 
 
     Args:
         question: the question.
-        passages: those that have a word of the question.
+        passages: all.
         best: indices of the passages to read.
+        size: only the first so many count, the others bear on nothing.
         words: at most so many.
     """
     asked = set(terms(question))
+    candidates = {word for index in best for word in passages.bags[index]} - asked
     spread: Counter[str] = Counter()
-    for bag in passages.bags:
-        spread.update(bag.keys())
-    size = len(passages)
+    for bag in passages.bags[:size]:
+        spread.update(candidates & bag.keys())
     weight: dict[str, float] = {}
     for index in best:
         for word, times in passages.bags[index].items():
-            if word not in asked and spread[word] > 1:
+            if spread[word] > 1:
                 weight[word] = weight.get(word, 0.0) + times / (times + 1.5) * math.log1p(size / (spread[word] + 0.5))
     chosen = sorted(weight, key=lambda word: (-round(weight[word], DIGITS), word))[:words]
     return Need("feedback", " ".join(chosen), "feedback") if chosen else None

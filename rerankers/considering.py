@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.readers.render import heading
-from rag.types import Hit, Hits
+from rag.types import Hit
 from rerankers.choosing import features, feedback, unit
-from rerankers.cutoff import in_order
 from rerankers.pairing import Passages, by_embedder, by_scorer, support
 from rerankers.rationales import Need, from_headings, from_titles
 
@@ -46,7 +44,13 @@ class Considered:
 
 
 def considered(
-    hits: Hits, needs: Sequence[Need], embedder: Embedder | None = None, scorer: Scorer | None = None
+    question: str,
+    ranked: tuple[Hit, ...],
+    own: Row,
+    needs: Sequence[Need],
+    *,
+    embedder: Embedder | None = None,
+    scorer: Scorer | None = None,
 ) -> Considered:
     """Weigh the passages down to the last that has to do with the question.
 
@@ -54,17 +58,17 @@ def considered(
     so that it can change nothing.
 
     Args:
-        hits: with finite scores or not; those that are no numbers are left out.
+        question: its text.
+        ranked: hits, best first; those whose scores are no numbers stand last and are left out.
+        own: float64 (m,), scores of the first m.
         needs: the question and rationales from it or from a model. Those from the passages are added here.
         embedder: compares rationales and passages; None: words do.
         scorer: reads clauses with passages; None: words do.
     """
-    question = hits.query.text
-    ranked, own = in_order(hits.items)
     ranked = ranked[: len(own)]
-    passages = Passages(
-        [hit.text for hit in ranked], [heading(hit) for hit in ranked], [hit.document.title for hit in ranked]
-    )
+    paths = _paths(ranked)
+    titles = [hit.document.title for hit in ranked]
+    passages = Passages([hit.text for hit in ranked], [" > ".join(path) for path in paths], titles)
     asked = [*needs, *from_titles(question.lower(), passages.titles, "named")]
     held = support(asked, passages)
     size = _bearing(held)
@@ -73,15 +77,15 @@ def considered(
     named = [held[i, :size] for i, need in enumerate(asked) if need.source == "named"]
     worth = value + held[0, :size] / 2 + np.max(named, axis=0, initial=0.0) / 2 if size else value
     best = np.argsort(-np.round(worth, 9), kind="stable")[:READ].tolist()
-    told = feedback(question, passages.first(size), best)
-    asked += [*from_headings(question, [(passages.titles[i], *ranked[i].path) for i in range(size)])]
+    told = feedback(question, passages, best, size)
+    asked += from_headings(question, dict.fromkeys(paths[:size]))
     asked += [told] if told else []
     links = _links(passages, best, value)
     size = max(size, _bearing(support(links, passages)))
     asked += links
-    some = passages.first(size)
-    held = support(asked, some)
-    texts = [f"{head}\n{text}" if head else text for head, text in zip(some.heads, some.texts, strict=True)]
+    held = support(asked, passages, size)
+    bodies = zip(passages.heads[:size], passages.texts[:size], strict=True)
+    texts = [f"{head}\n{text}" if head else text for head, text in bodies]
     if embedder is not None:
         for row, values in by_embedder(asked, texts, embedder).items():
             held[row] = values
@@ -90,6 +94,19 @@ def considered(
             held[row] = values
     earlier = _earlier(ranked[:size], own[:size])
     return Considered(ranked[:size], asked, held, features(asked, held, own[:size], earlier))
+
+
+def _paths(ranked: Sequence[Hit]) -> list[tuple[str, ...]]:
+    """Title and headings above each passage; those of one section are read once."""
+    known: dict[tuple[str, int], tuple[str, ...]] = {}
+    found = []
+    for hit in ranked:
+        parent = hit.view.parent
+        key = hit.doc, -1 if parent is None else parent.index
+        if key not in known:
+            known[key] = (hit.document.title, *(parent.path if parent else ()))
+        found.append(known[key])
+    return found
 
 
 def _bearing(held: Row) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rag.types import Drop, Hit, Hits
@@ -81,7 +81,7 @@ class Decision:
 
     def record(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self) | {"needs": list(self.needs)}
+        return {name: getattr(self, name) for name in self.__slots__} | {"needs": list(self.needs)}
 
 
 def decided(ranked: Sequence[Hit], picked: Picked) -> list[Decision]:

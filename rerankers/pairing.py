@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag.lexical import STOP, WORD, stem, terms
 from rag.models.score import logits
-from rerankers.rationales import KINDS, Need
+from rerankers.rationales import KINDS, Need, roots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from rag.models.embed import Embedder
     from rag.models.score import Scorer
 
-__all__ = ["Passages", "by_embedder", "by_scorer", "paired", "stretched", "support"]
+__all__ = ["Passages", "by_embedder", "by_scorer", "forget", "paired", "stretched", "support"]
 
 HALF = 0.5  # tf / (tf + HALF): a word that stands there once is met by two thirds
 MET = 0.8  # of what the best passage holds of a rationale: as good as it
+BLANKED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "'")}
 TITLED = frozenset({"named", "linked"})  # sources that ask for a document
 ABOVE = 0.5  # tf of a word that stands in the headings only
 
@@ -50,38 +51,61 @@ class Passages:
     @cached_property
     def bags(self) -> list[Mapping[str, float]]:
         """For each passage stem -> how often it stands there, a word of the headings alone counting `ABOVE`."""
-        above: dict[str, list[str]] = {}
         found: list[Mapping[str, float]] = []
         for text, head in zip(self.lower, self.heads, strict=True):
-            bag: dict[str, float] = {}
-            for word, times in Counter(WORD.findall(text)).items():
-                if word not in STOP:
-                    root = stem(word)
-                    bag[root] = bag.get(root, 0.0) + times
-            if head not in above:
-                above[head] = terms(head)
-            for root in above[head]:
+            bag = dict(_bag(text))
+            for root in roots(head):
                 bag.setdefault(root, ABOVE)
             found.append(bag)
         return found
 
+    @cached_property
+    def _rows(self) -> dict[str, list[float]]:
+        return {}
+
     def counts(self, words: Sequence[str]) -> NDArray[np.float64]:
         """float64 (w, n), how often each word stands in each passage."""
-        return np.array([[bag.get(word, 0.0) for bag in self.bags] for word in words]).reshape(len(words), len(self))
+        for word in words:
+            if word not in self._rows:
+                self._rows[word] = [bag.get(word, 0.0) for bag in self.bags]
+        return np.array([self._rows[word] for word in words], dtype=np.float64).reshape(len(words), len(self))
 
     def shows(self, kind: str) -> NDArray[np.float64]:
         """float64 (n,), 1 where a passage shows a kind of thing that a question can ask for, else 0."""
         form = KINDS[kind][1]
         return np.array([1.0 if form.search(text) else 0.0 for text in self.lower])
 
-    def first(self, size: int) -> Passages:
-        """The first of them, counted no second time."""
-        made = Passages(self.texts[:size], self.heads[:size], self.titles[:size])
-        made.__dict__.update(lower=self.lower[:size], bags=self.bags[:size])
-        return made
-
     def __len__(self) -> int:
         return len(self.texts)
+
+
+def _words(text: str) -> list[str]:
+    """What `rag.lexical.WORD` finds in a text in small letters; ASCII is cut by a table, which is much faster."""
+    if not text.isascii():
+        return WORD.findall(text)
+    found = text.translate(BLANKED).split()
+    if "'" not in text:
+        return found
+    return [word for one in found for word in (WORD.findall(one) if "'" in one else (one,))]
+
+
+@lru_cache(maxsize=1 << 11)
+def _bag(text: str) -> Mapping[str, float]:
+    """Stem -> how often it stands in a text in small letters. A chunk comes back with many questions."""
+    bag = Counter(map(_root, _words(text)))
+    bag.pop("", None)
+    return dict(bag)
+
+
+def forget() -> None:
+    """Forget the passages counted so far, for timings."""
+    _bag.cache_clear()
+
+
+@lru_cache(maxsize=1 << 16)
+def _root(word: str) -> str:
+    """The stem of a word, "" for one that carries no meaning."""
+    return "" if word in STOP else stem(word)
 
 
 MODELLED = frozenset({"clause", "name", "phrase", "heading", "model"})  # sources whose words a model may read
@@ -120,24 +144,30 @@ def stretched(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.clip(share, 0.0, 1.0).round(9)
 
 
-def support(needs: Sequence[Need], passages: Passages) -> NDArray[np.float64]:
+def support(needs: Sequence[Need], passages: Passages, size: int | None = None) -> NDArray[np.float64]:
     """How much of each rationale each passage holds.
 
     A rationale's words weigh by their rarity among the passages that have any word of any rationale: a passage that
     has none changes no weight. A word met tf times counts tf / (tf + 1/2). A rationale that asks for a kind of thing
     is met or not; one that asks for a document is met by all passages of it.
 
+    Args:
+        needs: r rationales.
+        passages: to look into.
+        size: only the first n of them; None: all.
+
     Returns:
         float64 (r, n), in [0, 1]; 0 where no word is met.
     """
+    size = len(passages) if size is None else size
     bags = [[] if need.source in TITLED else list(dict.fromkeys(terms(need.text))) for need in needs]
     words = list(dict.fromkeys(word for bag in bags for word in bag))
-    found = np.zeros((len(needs), len(passages)))
-    if words and len(passages):
-        times = passages.counts(words)
+    found = np.zeros((len(needs), size))
+    if words and size:
+        times = passages.counts(words)[:, :size]
         spread = (times > 0).sum(axis=1)
-        size = int((times > 0).any(axis=0).sum())
-        weight = np.log1p((size + 1) / (spread + 0.5))
+        bearing = int((times > 0).any(axis=0).sum())
+        weight = np.log1p((bearing + 1) / (spread + 0.5))
         has = np.zeros((len(needs), len(words)))
         place = {word: i for i, word in enumerate(words)}
         for row, bag in enumerate(bags):
@@ -148,9 +178,9 @@ def support(needs: Sequence[Need], passages: Passages) -> NDArray[np.float64]:
         found = np.einsum("rw,wn->rn", has / np.where(whole > 0, whole, 1.0), times / (times + HALF))
     for row, need in enumerate(needs):
         if need.kind:
-            found[row] = passages.shows(need.kind)
+            found[row] = passages.shows(need.kind)[:size]
         elif need.source in TITLED:
-            found[row] = [need.weight if title == need.text else 0.0 for title in passages.titles]
+            found[row] = [need.weight if title == need.text else 0.0 for title in passages.titles[:size]]
     return np.round(found, 9)
 
 

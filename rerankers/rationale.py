@@ -123,7 +123,7 @@ class Rationale:
         if self.procedure == "published":
             picked = self._published(ranked, draft.needs)
         else:
-            found = considered(hits, draft.needs, self.embedder, self.scorer)
+            found = considered(hits.query.text, ranked, scores, draft.needs, embedder=self.embedder, scorer=self.scorer)
             picked = self._ours(found, ranked) if found.ranked else self._plain(ranked, scores)
         decisions = decided(ranked, picked)
         facts: dict[str, Any] = {

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from rag.lexical import terms
 from rag.trees.entities import entities
 from rag.trees.keyphrases import keyphrases
 
-__all__ = ["KINDS", "Need", "distinct", "from_headings", "from_question", "from_titles"]
+__all__ = ["KINDS", "Need", "distinct", "from_headings", "from_question", "from_titles", "roots"]
 
 ALIKE = 0.85  # share of common words above which a rationale says what an earlier one says
 KINDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {  # what a question asks for -> how passages show it
@@ -101,7 +102,7 @@ def from_headings(question: str, headings: Iterable[Sequence[str]], most: int = 
     for path in headings:
         for one in path:
             if one not in shares:
-                words = set(terms(one))
+                words = roots(one)
                 shares[one] = len(words & wanted) / len(words) if words else 0.0
     ranked = sorted((head for head in shares if shares[head] > 0), key=lambda head: -shares[head])
     return [Need(_label(head), head, "heading") for head in ranked[:most]]
@@ -137,7 +138,7 @@ def names(text: str, title: str) -> bool:
 
     What stands in brackets behind a title is not looked for; titles of fewer than `SHORT` characters are never found.
     """
-    wanted = BRACKETS.sub("", title).strip().lower()
+    wanted = _bare(title)
     if len(wanted) < SHORT:
         return False
     at = text.find(wanted)
@@ -147,6 +148,17 @@ def names(text: str, title: str) -> bool:
             return True
         at = text.find(wanted, at + 1)
     return False
+
+
+@lru_cache(maxsize=1 << 12)
+def roots(text: str) -> frozenset[str]:
+    """Stems of the words of a heading that carry meaning; headings come back with every passage below them."""
+    return frozenset(terms(text))
+
+
+@lru_cache(maxsize=1 << 12)
+def _bare(title: str) -> str:
+    return BRACKETS.sub("", title).strip().lower()
 
 
 def _label(text: str) -> str:
