@@ -1,8 +1,9 @@
 """Word documents (.docx) -> the text a reader sees, and its blocks.
 
 Kept: headings by style or outline level, list items with their depth, tables with their header rows, footnotes and
-endnotes behind the text, headers and footers once each as supplements. Deleted text of tracked changes, hidden text
-and field codes are left out. The package is unpacked only after its sizes were added up.
+endnotes behind the text, headers and footers once each as supplements. Deleted text of tracked changes, hidden text,
+field codes and comments, which are talk about the text, are left out. The package is unpacked only after its sizes were
+added up.
 """
 
 from __future__ import annotations

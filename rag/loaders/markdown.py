@@ -19,6 +19,7 @@ from rag.doctree import CODE
 from rag.loaders.blocks import Blocks
 from rag.loaders.htmlblocks import html_end, html_kind
 from rag.loaders.lines import code_points, lines_of
+from rag.loaders.mddefs import defined
 from rag.loaders.mdlists import ITEM, read_list
 from rag.loaders.mdrows import cells, math_end, nearest
 
@@ -52,7 +53,7 @@ def scan(text: str) -> Blocks:
     """
     if not text:
         return Blocks.of(())
-    return _Scan(text).run()
+    return defined(text, _Scan(text).run())
 
 
 class _Scan:

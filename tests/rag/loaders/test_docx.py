@@ -97,6 +97,67 @@ def test_a_table_with_a_header_row_repeats_it_where_it_is_cut() -> None:
     assert all([page.text[a:b] for a, b in leaf.repeats] == ["city | people\n"] for leaf in leaves[1:])
 
 
+NOTES = (
+    '<?xml version="1.0"?><w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+    '<w:footnote w:type="separator" w:id="-1"><w:p><w:r><w:t>---</w:t></w:r></w:p></w:footnote>'
+    '<w:footnote w:id="2"><w:p><w:r><w:t>See the </w:t></w:r><w:r><w:t>annex.</w:t></w:r></w:p></w:footnote>'
+    "</w:footnotes>"
+)
+REMARKS = NOTES.replace("footnotes", "comments").replace("footnote", "comment").replace("See the ", "Please check. ")
+TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml."
+RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+
+
+def with_parts(data: bytes, parts: dict[str, str]) -> bytes:
+    """A package with further parts of Word's kinds, such as footnotes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for one in old.infolist():
+            body = old.read(one).decode() if one.filename.endswith((".xml", ".rels")) else ""
+            if one.filename == HEAD:
+                types = (f'<Override PartName="/word/{p}.xml" ContentType="{TYPE}{p}+xml"/>' for p in parts)
+                body = body.replace("</Types>", "".join(types) + "</Types>")
+            if one.filename == "word/_rels/document.xml.rels":
+                links = (f'<Relationship Id="x{p}" Type="{RELATION}{p}" Target="{p}.xml"/>' for p in parts)
+                body = body.replace("</Relationships>", "".join(links) + "</Relationships>")
+            new.writestr(one, body or old.read(one))
+        for p, text in parts.items():
+            new.writestr(f"word/{p}.xml", text)
+    return out.getvalue()
+
+
+def test_footnotes_stand_behind_the_text_with_their_marks_and_comments_are_left_out() -> None:
+    d = docx.Document()
+    run = d.add_paragraph("Rent is due").add_run()
+    mark = OxmlElement("w:footnoteReference")
+    mark.set(qn("w:id"), "2")
+    run._r.append(mark)
+    d.add_paragraph("Every month.")
+    page = extract(with_parts(saved(d), {"footnotes": NOTES, "comments": REMARKS}), name="a")
+    assert [(b.kind, page.text[b.start : b.end]) for b in page.blocks] == [
+        ("text", "Rent is due[2]"),
+        ("text", "Every month."),
+        ("footnote", "[2] See the annex."),
+    ]
+    assert page.text[slice(*page.blocks[-1].inner)] == "See the annex."
+
+
+def test_merged_cells_are_said_once_and_a_table_in_a_cell_stays_on_its_line() -> None:
+    d = docx.Document()
+    table = d.add_table(rows=3, cols=3)
+    for i, row in enumerate(table.rows):
+        for j, cell in enumerate(row.cells):
+            cell.text = f"{i}{j}"
+    table.cell(0, 0).merge(table.cell(0, 1)).text = "wide"
+    table.cell(1, 0).merge(table.cell(2, 0)).text = "tall"
+    inner = table.cell(2, 2).add_table(rows=1, cols=2)
+    inner.cell(0, 0).text, inner.cell(0, 1).text = "in", "side"
+    page = extract(saved(d), name="a")
+    (block,) = page.blocks
+    assert block.kind == "table"
+    assert page.text[block.start : block.end].splitlines() == ["wide |  | 02", "tall | 11 | 12", "| 21 | 22 in side"]
+
+
 def bomb(name: str = HEAD, size: int = 60_000_000) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

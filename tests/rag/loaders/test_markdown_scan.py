@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bisect
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -183,3 +184,34 @@ def test_formulas_and_admonitions_are_blocks_of_their_own() -> None:
         ("text", "Behind."),
         ("text", "$$ open"),
     ]
+
+
+def test_a_term_and_its_definitions_are_items_of_a_list() -> None:
+    text = "Term\n: one\n  goes on\n\n: two\n\nOther\n\n:   three\n\nPlain: text.\n\n::: tip\nx\n:::\n\n- a\n"
+    found = [(b.kind, b.level, text[b.start : b.end]) for b in scan(text)]
+    assert found[:4] == [
+        ("list", 0, "Term\n: one\n  goes on"),
+        ("list", 1, ": two"),
+        ("list", 0, "Other"),
+        ("list", 1, ":   three"),
+    ]
+    assert found[4][0] == "text"
+    assert [b.kind for b in scan("```\nx\n: y\n```\n\n: z\n\nA sentence\nof two lines.\n\n: w\n")] == [
+        "code", "text", "text", "text",
+    ]  # fmt: skip
+
+
+def test_what_stands_in_details_and_tabs_is_read_as_markdown() -> None:
+    text = (
+        "import Tabs from '@theme/Tabs';\n\n# Title\n\n<details>\n<summary>More</summary>\n\n## Inside\n\n| a | b |\n|---|---|\n"
+        '| 1 | 2 |\n\n</details>\n\n<Tabs>\n  <TabItem value="a">\n\n### In a tab\n\n```js\n# no\n```\n\n  </TabItem>\n</Tabs>\n\nEnd.\n'
+    )
+    found = [(b.kind, b.level) for b in scan(text) if b.kind not in ("html", "text")]
+    assert found == [("heading", 1), ("heading", 2), ("table", 0), ("heading", 3), ("code", 0)]
+    assert text[scan(text)[-1].start :] == "End.\n"
+
+
+def test_many_definitions_take_time_that_grows_with_their_number() -> None:
+    begin = time.process_time()
+    assert len(scan("Term\n: one\n\n: two\n\n" * 20_000)) == 40_000
+    assert time.process_time() - begin < 10
