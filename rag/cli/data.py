@@ -77,6 +77,28 @@ def synth(
         say(f"rag: the documents gave {done.counts['questions']} of {count} questions", quiet=quiet)
 
 
+@app.command()
+def rationales(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the JSONL file to write or to go on with")],
+    llm: Annotated[str | None, typer.Option(help="an LLM that writes them: llms/embedded; default rules")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="questions at most")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write chosen and rejected rationales of each question, by whether they lead to its gold evidence."""
+    from evals.synth.rationales import Preferences, preferences
+    from rag.registry import find
+
+    how = Preferences(llm=None if llm is None else find(llm)(), limit=limit)
+    with progress(quiet=quiet) as bar:
+        preferences(folder, out, how, bar)
+    if json:
+        emit(dict(how.counts))
+        return
+    print(f"{out}  " + ", ".join(f"{n:,} {what}" for what, n in how.counts.items() if n))
+
+
 @app.command("import")
 def bring(
     form: Annotated[str, typer.Argument(metavar="FORMAT", help="such as beir, squad, hotpotqa or trec")],
