@@ -2,6 +2,10 @@
 
 Leaves of `chunkers/structure`; a field is switched on by itself over a base that already has title and headings, and
 held against that base by question: paired bootstrap, 95 % intervals. Two bases: BM25, and BM25 with vectors.
+
+What came out (`evals/expected/enrichment.json`): of the notes made by rule none gains where it can be told from chance,
+and entities lose on contracts; what gains is the title and headings as a field of their own, where questions name the
+document. Of what the embedded language model writes between 3 and 19 % passes its checks.
 """
 
 from __future__ import annotations
