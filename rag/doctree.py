@@ -175,6 +175,12 @@ class DocTree:
 
         return fragment(self)
 
+    def to_dot(self, *, depth: int | None = None) -> str:
+        """The tree in GraphViz's language, `depth` levels below the root; None for all."""
+        from rag.picture import dot
+
+        return dot(self, depth=depth)
+
     def to_networkx(self) -> networkx.DiGraph[int]:
         """Parent -> child edges; nodes carry start, end, kind, level, title and tokens."""
         import networkx as nx

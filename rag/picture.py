@@ -1,14 +1,16 @@
 """A document's tree as a page that folds and unfolds: sizes, summaries, key phrases, and the hits of a question.
 
 The page is one file that fetches nothing. The tree is in it as data, and a part of it becomes visible when it is
-opened, so that a tree of many thousand nodes costs a browser no more than what is looked at. All text is put in as
-text, never as markup.
+opened, 200 children at a time, so that a tree of many thousand nodes costs a browser no more than what is looked at.
+Of a tree with more than 100,000 nodes the page holds the upper levels and the way to each hit, and says at each node
+how much below it is left out. All text is put in as text, never as markup.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -16,9 +18,10 @@ from rag.doctree import DocTree
 from rag.notes import note_text, notes_of
 from rag.types import Hit
 
-__all__ = ["dot", "fragment", "page"]
+__all__ = ["dot", "fragment", "levels", "page"]
 
 SHOWN = 60  # characters of a leaf in its heading
+MOST = 100_000  # nodes on a page
 STYLE = """
 .rag-tree { --ink: #1d232a; --paper: #fbfaf7; --soft: #5d6570; --line: #d9d4c8; --mark: #0f766e; --hit: #fde68a;
   color: var(--ink); background: var(--paper); font: 15px/1.5 Georgia, serif; overflow-wrap: anywhere; }
@@ -34,6 +37,9 @@ STYLE = """
 .rag-tree pre { white-space: pre-wrap; margin: .2rem 0 .5rem; font: 13px/1.45 ui-monospace, monospace;
   border-left: 3px solid var(--line); padding-left: .6rem; }
 .rag-tree mark { background: var(--hit); color: inherit; }
+.rag-tree .more { display: block; margin: .2rem 0 .2rem .9rem; padding: .1rem .6rem; cursor: pointer;
+  color: var(--mark); background: none; border: 1px solid var(--line); border-radius: .2rem;
+  font: 12px/1.5 ui-monospace, monospace; }
 .rag-tree .has > summary { box-shadow: inset 4px 0 var(--mark); padding-left: .5rem; }
 """
 PAGE_STYLE = """
@@ -59,6 +65,28 @@ SCRIPT = """
     pre.append(tree.text.slice(at, n.e));
     return pre;
   };
+  const rows = (tree, kids, into) => {
+    let shown = 0, rest = [];
+    const gap = () => {
+      if (!rest.length) return;
+      const held = rest, more = make("button", "more", `${held.length} more`);
+      more.addEventListener("click", () => {
+        const next = document.createDocumentFragment();
+        rows(tree, held, next);
+        more.replaceWith(next);
+      });
+      into.append(more);
+      rest = [];
+    };
+    for (const c of kids) {
+      if (shown < 200 || tree.nodes[c].o) {
+        gap();
+        into.append(show(tree, c));
+        shown += 1;
+      } else rest.push(c);
+    }
+    gap();
+  };
   const show = (tree, i) => {
     const n = tree.nodes[i], box = make("details", n.x ? "has" : "");
     const head = make("summary"), bar = make("span", "bar");
@@ -70,8 +98,9 @@ SCRIPT = """
       box.dataset.full = "1";
       if (n.y) box.append(make("p", "said", n.y));
       if (n.k) box.append(make("p", "keys", n.k));
-      if (n.c) for (const c of n.c) box.append(show(tree, c));
-      else box.append(leafText(tree, n));
+      if (n.c) rows(tree, n.c, box);
+      if (n.m) box.append(make("p", "facts", n.m));
+      if (n.e) box.append(leafText(tree, n));
     };
     box.addEventListener("toggle", () => { if (box.open) fill(); });
     if (n.o) { fill(); box.open = true; }
@@ -88,17 +117,26 @@ SCRIPT = """
 OPEN = 30  # nodes that are open at first, at most
 
 
-def page(trees: Sequence[DocTree], *, hits: Iterable[Hit] = (), question: str = "") -> str:
+def page(
+    trees: Sequence[DocTree],
+    *,
+    hits: Iterable[Hit] = (),
+    question: str = "",
+    depth: int | None = None,
+    most: int = MOST,
+) -> str:
     """One self-contained HTML page with an outline a document.
 
     Args:
         trees: the documents, in order.
         hits: what a question found; their ranges are marked and the way to them stands open.
         question: shown above.
+        depth: levels below the root that are on the page; None for all.
+        most: nodes of a tree on the page, but for the way to hits.
     """
     found = list(hits)
     asked = f"<p class=facts>{escape(question)}: {len(found)} hits</p>" if question else ""
-    body = "".join(f"<h1>{escape(tree.document.id)}</h1>{_data(tree, found)}" for tree in trees)
+    body = "".join(f"<h1>{escape(tree.document.id)}</h1>{_data(tree, found, depth, most)}" for tree in trees)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
@@ -112,25 +150,63 @@ def page(trees: Sequence[DocTree], *, hits: Iterable[Hit] = (), question: str = 
 
 def fragment(tree: DocTree, *, hits: Iterable[Hit] = ()) -> str:
     """The outline for a notebook: the same as on the page, without the page around it."""
-    return f"<style>{STYLE}</style><div class=rag-tree>{_data(tree, list(hits))}</div><script>{SCRIPT}</script>"
+    told = _data(tree, list(hits), None, MOST)
+    return f"<style>{STYLE}</style><div class=rag-tree>{told}</div><script>{SCRIPT}</script>"
 
 
-def _data(tree: DocTree, hits: Sequence[Hit]) -> str:
+def _data(tree: DocTree, hits: Sequence[Hit], depth: int | None, most: int) -> str:
     """The tree as JSON in a script element; `<` is written so that no text can close it."""
     mine = sorted({span for hit in hits if hit.doc == tree.document.id for span in hit.spans})
-    whole = {"text": tree.document.text, "nodes": _nodes(tree, mine)}
+    opened, holding = _opened(tree, mine)
+    kept = levels(tree, depth, most, holding)
+    shown = tree.document.text
+    if len(kept) < len(tree):  # the text of leaves that are on the page, and no other
+        pieces = [(int(tree.start[i]), int(tree.end[i])) for i in kept if not tree.child_ids[i]]
+        shown = "".join(shown[a:b] for a, b in pieces)
+    whole = {"text": shown, "nodes": _nodes(tree, mine, opened=opened, holding=holding, kept=kept, shown=shown)}
     told = json.dumps(whole, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     return f"<div><script type=application/json class=rag-tree-data>{told}</script></div>"
 
 
-def _nodes(tree: DocTree, marked: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    at = _places(tree.document.text)
+def levels(tree: DocTree, depth: int | None, most: int, always: Collection[int] = ()) -> list[int]:
+    """The nodes of the upper levels, in order: at most `depth` below the root, and as many whole levels as fit `most`.
+
+    The root is always there, `always` too; their parents must be among them.
+    """
+    at = [0] * len(tree)
+    for i, up in enumerate(tree.parent.tolist()):
+        at[i] = at[up] + 1 if up >= 0 else 0
+    limit = max(at) if depth is None else depth
+    held = 0
+    sizes = Counter(at)
+    for level in range(limit + 1):
+        held += sizes[level]
+        if level and held > most:
+            limit = level - 1
+            break
+    wanted = set(always)
+    return [i for i, level in enumerate(at) if level <= limit or i in wanted]
+
+
+def _nodes(
+    tree: DocTree,
+    marked: Sequence[tuple[int, int]],
+    *,
+    opened: set[int],
+    holding: set[int],
+    kept: Sequence[int],
+    shown: str,
+) -> list[dict[str, Any]]:
+    """A row a node on the page."""
+    at = _places(shown)
     size = max(len(tree.document.text), 1)
-    open_ = _opened(tree, marked)
+    number = {node: i for i, node in enumerate(kept)}
+    cut, past = len(kept) < len(tree), 0
     found: list[dict[str, Any]] = []
-    for node in tree:
-        i, start, end = node.index, node.start, node.end
-        children = tree.child_ids[i]
+    for i in kept:
+        node = tree[i]
+        start, end = node.start, node.end
+        children = [number[child] for child in tree.child_ids[i] if child in number]
         name = node.title or (tree.document.title if i == 0 else "") or " ".join(node.text[: 4 * SHOWN].split())[:SHOWN]
         tokens = f", {node.tokens} tokens" if node.tokens >= 0 else ""
         row: dict[str, Any] = {
@@ -145,15 +221,19 @@ def _nodes(tree: DocTree, marked: Sequence[tuple[int, int]]) -> list[dict[str, A
             if keys := [note.text for note in notes_of(tree, "keywords", i)]:
                 row["k"] = " · ".join(keys)
         if children:
-            row["c"] = list(children)
-        else:
-            row["s"], row["e"] = at(start), at(end)
-        inside = [(max(a, start), min(b, end)) for a, b in marked if a < end and b > start] if i in open_[1] else []
+            row["c"] = children
+        if len(children) < len(tree.child_ids[i]):
+            row["m"] = f"{len(tree.child_ids[i]) - len(children)} parts of this one are not on the page"
+        inside = [(max(a, start), min(b, end)) for a, b in marked if a < end and b > start] if i in holding else []
         if inside:
             row["x"] = 1
-            if not children:
-                row["h"] = [[at(a), at(b)] for a, b in inside]
-        if i in open_[0]:
+        if not tree.child_ids[i]:
+            by = past - start if cut else 0
+            row["s"], row["e"] = at(start + by), at(end + by)
+            past += end - start
+            if inside:
+                row["h"] = [[at(a + by), at(b + by)] for a, b in inside]
+        if i in opened:
             row["o"] = 1
         found.append(row)
     return found
@@ -188,10 +268,15 @@ def _places(text: str) -> Any:
     return lambda i: i + before[i]
 
 
-def dot(tree: DocTree) -> str:
-    """The tree in GraphViz's language: a node a box with its title, kind and size."""
+def dot(tree: DocTree, *, depth: int | None = None) -> str:
+    """The tree in GraphViz's language: a node a box with its title, kind and size.
+
+    Args:
+        tree: any tree.
+        depth: levels below the root; None for all.
+    """
     lines = ["digraph tree {", "  rankdir=LR;", '  node [shape=box, fontname="Georgia"];']
-    for node in tree:
+    for node in map(tree.__getitem__, levels(tree, depth, len(tree))):
         name = node.title or (tree.document.title or tree.document.id if node.index == 0 else "")
         name = name or " ".join(node.text[: 4 * SHOWN].split())[:SHOWN]
         size = f"{node.tokens} tokens" if node.tokens >= 0 else f"{node.end - node.start} characters"

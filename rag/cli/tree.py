@@ -19,8 +19,11 @@ def command(
     config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
     path: Annotated[Path, typer.Argument(help="a document or a corpus file")],
     html: Annotated[Path | None, typer.Option(help="write a page that folds and unfolds to this file")] = None,
-    question: Annotated[str, typer.Option(help="mark what the config's retriever finds, on the page")] = "",
+    question: Annotated[
+        str, typer.Option("--question", "--query", help="mark what the config's retriever finds, on the page")
+    ] = "",
     dot: Annotated[bool, typer.Option("--dot", help="print GraphViz")] = False,
+    depth: Annotated[int | None, typer.Option(min=0, help="levels below the root that are shown")] = None,
     against: Annotated[Path | None, typer.Option(help="an older version: count what is kept, new, gone, stale")] = None,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
@@ -44,17 +47,19 @@ def command(
         from rag.picture import page
 
         hits = _hits(pipeline, trees, question) if question else ()
-        html.write_text(page(trees, hits=hits, question=question), encoding="utf-8", errors="replace")
+        html.write_text(page(trees, hits=hits, question=question, depth=depth), encoding="utf-8", errors="replace")
     elif dot:
         from rag.picture import dot as graph
 
-        print("".join(graph(tree) for tree in trees), end="")
+        print("".join(graph(tree, depth=depth) for tree in trees), end="")
     elif json:
         emit([as_dict(tree.root) for tree in trees])
     else:
+        from rag.picture import levels
+
         for tree in trees:
-            for node in tree:
-                print(outline(node))
+            for i in levels(tree, depth, len(tree)):
+                print(outline(tree[i]))
 
 
 def _hits(pipeline: Pipeline, trees: list[DocTree], question: str) -> tuple[Hit, ...]:

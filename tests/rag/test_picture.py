@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chunkers.structure import StructureChunker
+from rag.doctree import flat
 from rag.picture import dot, fragment, page
 from rag.trees.summaries import Summaries
 from rag.types import Document, Hit
@@ -99,3 +100,51 @@ def test_graphviz_and_networkx_have_the_same_edges():
 def test_names_cannot_break_out_of_their_label(text):
     body = [line for line in dot(tree(text)).splitlines() if "[label=" in line]
     assert all(re.fullmatch(r'  n\d+ \[label="(?:[^"\\]|\\.)*"\];', line) for line in body)
+
+
+def deep(parts=40):
+    text = "\n\n".join(f"# Head {i}\n\n## Below {i}\n\nSome words of part {i} and 🚢 {i}." for i in range(parts))
+    return StructureChunker(size=16, min_size=0)(Document("d", text, media_type="text/markdown"))
+
+
+@pytest.mark.parametrize(("depth", "most"), [(None, 100), (1, 10**6), (0, 10**6), (None, 1), (2, 41)])
+def test_a_page_of_the_upper_levels_says_what_it_leaves_out_and_keeps_the_way_to_hits(depth, most):
+    grown = deep()
+    leaf = grown.leaves()[-3]
+    hit = Hit(grown, leaf.index, ((leaf.start, leaf.end),), 1.0)
+    told = data(page([grown], hits=[hit], depth=depth, most=most))
+    units = told["text"].encode("utf-16-le", "surrogatepass")
+    rows = told["nodes"]
+    assert len(rows) < len(grown)
+    assert len(rows) <= most + 1 + len(leaf.ancestors)
+    shown = [units[2 * n["s"] : 2 * n["e"]].decode("utf-16-le") for n in rows if "e" in n]
+    assert leaf.text in shown
+    assert set(shown) <= {one.text for one in grown.leaves()}
+    assert sum(n.get("o", 0) for n in rows) == 1 + len(leaf.ancestors)
+    reached, waiting = set(), [0]
+    while waiting:
+        one = waiting.pop()
+        reached.add(one)
+        waiting += rows[one].get("c", [])
+    assert reached == set(range(len(rows)))
+    assert any("m" in n for n in rows)
+    assert ("text", len(told["text"])) < ("text", len(grown.document.text))
+
+
+def test_a_hundred_thousand_nodes_make_a_page_of_some_megabytes():
+    text = "Some words of a part.\n" * 110_000
+    parts = flat(Document("d", text), [(i, i + 22) for i in range(0, len(text), 22)])
+    assert len(parts) > 100_000
+    shown = page([parts])
+    assert len(shown) < 20_000_000
+    assert len(data(shown)["nodes"]) == 1  # the level below has more than a page holds, and the page says so
+    assert "110000 parts" in data(shown)["nodes"][0]["m"]
+    assert len(data(page([parts], most=10**6))["nodes"]) == len(parts)
+
+
+@pytest.mark.parametrize("depth", [None, 0, 1, 2])
+def test_graphviz_can_be_given_a_depth(depth):
+    grown = deep(3)
+    edges = {(int(a), int(b)) for a, b in re.findall(r"n(\d+) -> n(\d+);", grown.to_dot(depth=depth))}
+    have = {(a, b) for a, b in grown.to_networkx().edges if depth is None or len(grown[b].ancestors) <= depth}
+    assert edges == have
