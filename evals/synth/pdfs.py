@@ -108,7 +108,7 @@ def _flowables(markdown: str, layout: Layout, room: float, rl: Any, styles: Any)
         for level, size in enumerate(layout.sizes, 1)
     ]
     counts = [0] * 7
-    above = -1
+    above: list[int] = []
     made: list[Any] = []
     for block in scan(markdown):
         text = markdown[slice(*block.inner)] if block.kind == "heading" else markdown[block.start : block.end]
@@ -116,8 +116,8 @@ def _flowables(markdown: str, layout: Layout, room: float, rl: Any, styles: Any)
         if not words or block.kind in {"rule", "html", "front_matter"}:
             continue
         if block.kind == "heading":
-            level = min(block.level, above + 2, 6)
-            above = level - 1
+            above = [*(one for one in above if one < block.level), block.level]
+            level = len(above)
             counts[level] += 1
             counts[level + 1 :] = [0] * len(counts[level + 1 :])
             number = ".".join(str(n or 1) for n in counts[2 : level + 1])

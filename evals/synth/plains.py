@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 def _rows(markdown: str) -> list[Row]:
     found: list[Row] = []
-    above = 0
+    above: list[int] = []
     for block in scan(markdown):
         text = markdown[slice(*block.inner)] if block.kind == "heading" else markdown[block.start : block.end]
         if block.kind == "code":
@@ -51,8 +51,8 @@ def _rows(markdown: str) -> list[Row]:
         if not words or block.kind in {"rule", "html", "front_matter"}:
             continue
         if block.kind == "heading":
-            above = min(block.level, above + 1, 5)
-        found.append(Row(words, above if block.kind == "heading" else 0, block.kind))
+            above = [*(one for one in above if one < block.level), block.level]
+        found.append(Row(words, len(above) if block.kind == "heading" else 0, block.kind))
     return found
 
 
