@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rag.lexical import terms
 from rag.stage import Field, stage
 from rag.types import Drop, Hit, Hits
+from rerankers.stretch import stretched
 
 __all__ = ["ContextAware", "document_mass", "heading_match", "spread"]
 
@@ -59,7 +60,7 @@ class ContextAware:
             return hits
         keys = [(hit.key, hit.spans) for hit in hits.items]
         items = [hits.items[i] for i in sorted(range(len(hits)), key=keys.__getitem__)]  # sums in one order
-        own = _unit(np.array([hit.score for hit in items], dtype=np.float64))
+        own = stretched(hit.score for hit in items)
         names: dict[str, int] = {}
         docs = np.array([names.setdefault(hit.doc, len(names)) for hit in items])
         parts = np.stack(
@@ -122,14 +123,6 @@ def heading_match(question: str, above: Sequence[frozenset[str]]) -> NDArray[np.
     whole = float(weight.sum())
     match: NDArray[np.float64] = np.einsum("ij,j->i", stands, weight / whole) if whole else np.zeros(len(above))
     return match
-
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stretched to [0, 1]; all 1 where they are equal."""
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
-    clear = np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high)
-    return np.ones_like(clear) if high <= low else (clear - low) / (high - low)
 
 
 def _places(items: Sequence[Hit], docs: NDArray[np.int64]) -> NDArray[np.int64]:

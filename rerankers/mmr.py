@@ -15,6 +15,7 @@ from rag.models.embed import Embedder, adapt_embedder
 from rag.stage import Field, stage
 from rag.store.terms import ENGLISH, Analyzer
 from rag.types import Drop, Hit, Hits
+from rerankers.stretch import stretched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class MMR:
         if not hits.items:
             return hits
         order, gains, similarity = choose(
-            _unit([hit.score for hit in hits.items]), self._rows([hit.text for hit in hits.items]), self.k, self.lam
+            stretched(hit.score for hit in hits.items), self._rows([hit.text for hit in hits.items]), self.k, self.lam
         )
         kept = tuple(_marked(hits.items[i], gain) for i, gain in zip(order, gains, strict=True))
         left = sorted(set(range(len(hits))).difference(order))
@@ -87,13 +88,6 @@ def _marked(hit: Hit, gain: float) -> Hit:
 def _reason(similar: NDArray[np.float64], k: int) -> str:
     nearest = int(np.argmax(similar))
     return f"not among the {k} chosen; most like number {nearest + 1}, similarity {similar[nearest]:.2f}"
-
-
-def _unit(scores: list[float]) -> NDArray[np.float64]:
-    """Scores mapped to [0, 1]; all 1 where they are equal."""
-    given = np.asarray(scores, dtype=np.float64)
-    spread = float(given.max() - given.min())
-    return (given - given.min()) / spread if spread > 0 else np.ones(len(given))
 
 
 def choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from rag.stage import Field, stage
 from rag.types import Drop, Hit, Hits
+from rerankers.stretch import stretched
 
 __all__ = ["Neighbours"]
 
@@ -47,13 +49,11 @@ class Neighbours:
         """Add up, order, cut."""
         if not hits.items:
             return hits
-        total = _unit(np.array([hit.score for hit in hits]))
+        total = stretched(hit.score for hit in hits)
         if self.prior:
             before = [self._before(hit) for hit in hits]
-            known = np.array([value for value in before if value is not None], dtype=np.float64)
-            if len(known):
-                low = float(known.min())
-                total = total + self.prior * _unit(np.array([low if v is None else v for v in before]))
+            if any(value is not None for value in before):
+                total = total + self.prior * stretched(math.nan if value is None else value for value in before)
         value = total + self.near * _beside(hits, total) + self.section * _around(hits, total)
         ranked = [
             replace(hit, score=score, scores={**hit.scores, NAME: score})
@@ -69,12 +69,6 @@ class Neighbours:
             return hit.scores.get(self.earlier)
         given = list(hit.scores.values())
         return given[-2] if len(given) > 1 else None
-
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moved and stretched to [0, 1]; all 1 where they are equal."""
-    low, high = values.min(), values.max()
-    return np.ones_like(values) if high <= low else (values - low) / (high - low)
 
 
 def _beside(hits: Hits, total: NDArray[np.float64]) -> NDArray[np.float64]:

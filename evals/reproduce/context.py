@@ -18,7 +18,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,19 @@ if TYPE_CHECKING:
     from rag.doctree import DocTree
     from rag.types import Hits
 
-__all__ = ["CONFIRMED", "FIXED", "INPUTS", "Asked", "judged", "pages", "reproduce", "trees_of"]
+__all__ = [
+    "CONFIRMED",
+    "FIXED",
+    "INPUTS",
+    "Asked",
+    "Piece",
+    "assembled",
+    "judged",
+    "measured",
+    "pages",
+    "reproduce",
+    "trees_of",
+]
 
 FIXED = ("contractnli", "contractnli open", "squad_articles", "covid_qa")
 CONFIRMED = ("cuad_spans", "cuad_spans open", "docs_qa", "qmsum", "mtrag")
@@ -60,7 +72,26 @@ PARTS: Mapping[str, ContextAware] = {
     "heading alone": ContextAware(k=CUT, near=0, document=0),
     "all": ContextAware(k=CUT),
 }
+GROUPS: Mapping[str, Sequence[str]] = {"confirmed": CONFIRMED, "fixed": FIXED}
 Gold = Sequence[tuple[str, int, int]]
+
+
+class Piece(NamedTuple):
+    """One set behind one input.
+
+    Args:
+        group: `confirmed` or `fixed`.
+        name: of the set.
+        label: of the input.
+        values: nDCG@10 of each question, float64 (n,), by `input` and the names of the parts.
+        milliseconds: of the stage, for up to 100 questions with a full pool.
+    """
+
+    group: str
+    name: str
+    label: str
+    values: Mapping[str, NDArray[np.float64]]
+    milliseconds: Sequence[float]
 
 
 def pages(data: Dataset) -> tuple[list[DocTree], dict[str, tuple[str, int, int]]]:
@@ -166,44 +197,51 @@ def milliseconds(given: Sequence[Hits], rounds: int = 3) -> list[float]:
 
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
-    """Every set behind every input; the mean of the confirmed sets with each set weighing the same."""
+    """Every set behind every input, and the questions of all sets together."""
     if given.data is None:
         names = sorted({name.split()[0] for name in FIXED + CONFIRMED})
         raise DataError(f"context: give --data, the folder that holds {', '.join(names)}.")
-    result: dict[str, Any] = {"seed": given.seed, "pool": POOL, "fixed": {}, "confirmed": {}, "pooled": {}}
-    lines: list[list[str]] = []
-    cost: list[float] = []
-    every: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
-    for group, sets in (("confirmed", CONFIRMED), ("fixed", FIXED)):
+    pieces: list[Piece] = []
+    for group, sets in GROUPS.items():
         for folder in dict.fromkeys(name.split()[0] for name in sets):
             data = load(Path(given.data) / folder)
-            for label, build in INPUTS.items():
-                if group == "fixed" and label != "bm25":
-                    continue
+            for label in INPUTS if group == "confirmed" else ("bm25",):
                 tell(f"{folder}: {label}\n")
-                asked = Asked(data, build())
-                for name in [name for name in sets if name.split()[0] == folder]:
-                    values, hits = asked.scores(wide=name.endswith("open"), limit=given.limit)
-                    cost += milliseconds(hits)
-                    row: dict[str, Any] = {"n": len(values["input"]), "input": _points(values["input"].mean())}
-                    for part in PARTS:
-                        row[part] = _row(values["input"], values[part], given.seed)
-                    result[group].setdefault(name, {})[label] = row
-                    lines.append([f"{name} ({group})", label, str(row["n"]), f"{row['input']:.1f}", _cell(row["all"])])
-                    every.setdefault((group, label), []).append(np.stack((values["input"], values["all"])))
+                pieces += measured(data, group, folder, label, given.limit)
+    return assembled(pieces, given.seed)
+
+
+def measured(data: Dataset, group: str, folder: str, label: str, limit: int | None = None) -> list[Piece]:
+    """What one input gives on one folder, asked of one document and of all where both are listed."""
+    asked = Asked(data, INPUTS[label]())
+    found = []
+    for name in [name for name in GROUPS[group] if name.split()[0] == folder]:
+        values, hits = asked.scores(wide=name.endswith("open"), limit=limit)
+        found.append(Piece(group, name, label, values, milliseconds(hits)))
+    return found
+
+
+def assembled(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
+    """The study's result: every piece, and all questions of a group together."""
+    result: dict[str, Any] = {"seed": seed, "pool": POOL, "fixed": {}, "confirmed": {}, "pooled": {}}
+    lines: list[list[str]] = []
+    every: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+    for one in pieces:
+        base = one.values["input"]
+        row: dict[str, Any] = {"n": len(base), "input": _points(base.mean())}
+        row |= {part: _row(base, one.values[part], seed) for part in PARTS}
+        result[one.group].setdefault(one.name, {})[one.label] = row
+        lines.append([f"{one.name} ({one.group})", one.label, str(row["n"]), f"{row['input']:.1f}", _cell(row["all"])])
+        every.setdefault((one.group, one.label), []).append(np.stack((base, one.values["all"])))
     for (group, label), rows in every.items():
         both = np.concatenate(rows, axis=1)
-        result["pooled"].setdefault(group, {})[label] = {"n": both.shape[1]} | _row(both[0], both[1], given.seed)
-        lines.append([f"all questions, {group}", label, str(both.shape[1]), f"{100 * both[0].mean():.1f}"])
-        lines[-1].append(_cell(result["pooled"][group][label]))
-    result["milliseconds"] = {
-        "median": round(float(np.median(cost)), 3),
-        "p95": round(float(np.percentile(cost, 95)), 3),
-        "n": len(cost),
-    }
-    head = "nDCG@10, points|input|n|alone|with context less alone"
-    timing = result["milliseconds"]
-    result["table"] = as_table(head, lines) + (
+        total = {"n": both.shape[1], "input": _points(both[0].mean())} | _row(both[0], both[1], seed)
+        result["pooled"].setdefault(group, {})[label] = total
+        lines.append([f"all ({group})", label, str(total["n"]), f"{total['input']:.1f}", _cell(total)])
+    cost = [value for one in pieces for value in one.milliseconds]
+    timing = {"median": round(float(np.median(cost)), 3), "p95": round(float(np.percentile(cost, 95)), 3)}
+    result["milliseconds"] = timing | {"n": len(cost)}
+    result["table"] = as_table("nDCG@10, points|input|n|alone|with context less alone", lines) + (
         f"processor time a question with {POOL} candidates: median {timing['median']} ms, 95 % {timing['p95']} ms\n"
     )
     return result
