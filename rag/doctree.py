@@ -24,29 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "DocTree", "Node", "flat"]
 
 KINDS: tuple[str, ...] = (
-    "root",
-    "section",
-    "text",
-    "heading",
-    "list",
-    "table",
-    "code",
-    "quote",
-    "html",
-    "figure",
-    "rule",
-    "front_matter",
-    "footnote",
-    "turn",
-    "sentence",
-    "page",
-    "record",
-    "function",
-    "class",
-    "group",
-    "summary",
-    "supplement",
-)
+    "root", "section", "text", "heading", "list", "table", "code", "quote", "html", "figure", "rule", "front_matter",
+    "footnote", "turn", "sentence", "page", "record", "function", "class", "group", "summary", "supplement",
+)  # fmt: skip
 CODE: Mapping[str, int] = {kind: code for code, kind in enumerate(KINDS)}
 
 
