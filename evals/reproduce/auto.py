@@ -27,7 +27,7 @@ import numpy as np
 
 from chunkers.auto import AutoChunker
 from chunkers.context_split import ContextSplit
-from chunkers.labelfree import Scores, material
+from chunkers.labelfree import Material, Scores, material
 from chunkers.labelfree import scores as labelfree
 from chunkers.recursive import RecursiveChunker
 from chunkers.sentences import SentenceChunker
@@ -80,13 +80,17 @@ def kendall(one: ArrayLike, other: ArrayLike) -> float:
     return float(a @ b) / below if below else 0.0
 
 
-def judged(trees: Sequence[DocTree]) -> list[Scores]:
-    """The scores that `chunkers/auto` gives to each document's tree."""
+def judged(trees: Sequence[DocTree], known: Sequence[Material] | None = None) -> list[Scores]:
+    """The scores that `chunkers/auto` gives to each document's tree; `known` is what they are judged by, if at hand."""
     auto = AutoChunker()
-    return [
-        labelfree(tree, material(tree.document, auto.embedder, auto.most, "cl100k"), auto.least, auto.most)
-        for tree in trees
-    ]
+    known = known or materials([tree.document for tree in trees])
+    return [labelfree(tree, one, auto.least, auto.most) for tree, one in zip(trees, known, strict=True)]
+
+
+def materials(documents: Sequence[Document]) -> list[Material]:
+    """What `chunkers/auto` judges every candidate of a document by."""
+    auto = AutoChunker()
+    return [material(document, auto.embedder, auto.most, "cl100k") for document in documents]
 
 
 def recalls(trees: Sequence[DocTree], items: Sequence[Item]) -> NDArray[np.float64]:
@@ -109,12 +113,13 @@ def study(data: Dataset, docs: Sequence[str], items: Sequence[Item], tell: Calla
     trees: dict[str, list[DocTree]] = {}
     marks: dict[str, list[Scores]] = {}
     seconds: dict[str, float] = {}
+    known = materials(documents)
     for name, build in CANDIDATES.items():
         tell(f"  {name}\n")
         began = time.process_time()
         trees[name] = [build()(document) for document in documents]
         seconds[name] = time.process_time() - began
-        marks[name] = judged(trees[name])
+        marks[name] = judged(trees[name], known)
     began = time.process_time()
     trees["auto"] = [AutoChunker()(document) for document in documents]
     seconds["auto"] = time.process_time() - began
@@ -182,6 +187,7 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
             "rows": rows,
             "scores": means,
             "tau": tau,
+            "tau_same_size": same,
             "chosen": found["chosen"],
             "seconds": found["seconds"],
         }

@@ -4,16 +4,15 @@ Leaves of `chunkers/structure`, one index a set, share of gold characters in the
 1,024 tokens, paired by question. Two embedders: bge-small with 8 bits a weight, which was trained with the state of its
 first mark and is here asked for the mean, and all-MiniLM-L6-v2, which was trained with the mean. `plain` reads a leaf
 with its title and headings in front; `section` and `document` are `reads` of `retrievers/dense`. Each alone and fused
-with BM25. Beside it the CPU time of building, as a multiple of `plain`.
+with BM25.
 
 Documents and questions are drawn as in the study `intent`, with fewer characters. Nothing was tuned here.
 """
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ __all__ = ["BUDGETS", "PAIRS", "SETS", "rows", "scores"]
 
 SETS = ("squad_long", "covid_qa", "contractnli", "squad_articles", "tatqa")
 BUDGETS = (512, 1024)
-CHARACTERS = 150_000
+CHARACTERS = 100_000
 PAIRS: Sequence[tuple[str, str]] = (  # what, and against what
     *(
         (f"{name}, {reads}{fused}", f"{name}, plain{fused}")
@@ -75,24 +74,19 @@ def rows() -> dict[str, Retriever]:
     return found
 
 
-def scores(store: MemoryStore, retriever: Retriever, items: Sequence[Item]) -> tuple[NDArray[np.float64], float]:
-    """(questions, budgets) share of gold characters; CPU seconds of building what was not there yet."""
-    for one in retrievers_of(retriever):
-        if isinstance(one, Dense):
-            one.embedder.embed(["opens the weights"])
-    began = time.process_time()
+def scores(store: MemoryStore, retriever: Retriever, items: Sequence[Item]) -> NDArray[np.float64]:
+    """(questions, budgets) share of gold characters."""
     for one in retrievers_of(retriever):
         key = part_key(one)
         if key not in store.parts:
             one.build(store.corpus, store.part(key))
-    spent = time.process_time() - began
     asked, tokenizer = bound(retriever, store), counter("cl100k")
     found = []
     for item in items:
         hits = asked(Query(item.id, item.text))
         shown = [[(hit.doc, hit.start, hit.end) for hit in fill(hits, budget, tokenizer)] for budget in BUDGETS]
         found.append([recall(spans, item.spans) for spans in shown])
-    return np.array(found), spent
+    return np.array(found)
 
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
@@ -100,7 +94,6 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
     if given.data is None:
         raise DataError(f"late-chunks: give --data, the folder that holds {', '.join(SETS)}.")
     made: dict[str, list[NDArray[np.float64]]] = {name: [] for name in rows()}
-    seconds: dict[str, float] = dict.fromkeys(made, 0.0)
     result: dict[str, Any] = {"seed": given.seed, "budgets": BUDGETS, "sets": {}, "pairs": {}}
     for name in SETS:
         data = load(Path(given.data) / name)
@@ -113,9 +106,8 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         told["rows"] = {}
         for label, retriever in rows().items():
             tell(f"{name}: {label}\n")
-            values, spent = scores(store, retriever, items)
+            values = scores(store, retriever, items)
             made[label].append(values)
-            seconds[label] += spent
             told["rows"][label] = (100 * values.mean(axis=0)).round(2).tolist()
         told["gains"] = {
             label: _gains(made[base][-1], made[one][-1], given.seed)
@@ -126,17 +118,11 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
     lines = []
     for label, (one, base) in zip(_labels(), PAIRS, strict=True):
         gains = _gains(whole[base], whole[one], given.seed)
-        result["pairs"][label] = {"gains": gains, "build": _times(seconds, one, base)}
+        result["pairs"][label] = gains
         cells = [f"{g['base']:.1f} {g['delta']:+.2f} ({g['low']:+.2f} to {g['high']:+.2f})" for g in gains]
-        times = result["pairs"][label]["build"]
-        lines.append([f"{label} ({gains[0]['n']} questions)", *cells, "" if times is None else f"{times:.1f}"])
-    result["table"] = as_table("what less what|recall in 512|recall in 1,024|build, times", lines)
+        lines.append([f"{label} ({gains[0]['n']} questions)", *cells])
+    result["table"] = as_table("what less what|recall in 512|recall in 1,024", lines)
     return result
-
-
-def _times(seconds: Mapping[str, float], one: str, base: str) -> float | None:
-    """How many times as long the vectors took; None where they were there already."""
-    return None if one.endswith("BM25") else round(seconds[one] / max(seconds[base], 1e-3), 2)
 
 
 def _labels() -> list[str]:
