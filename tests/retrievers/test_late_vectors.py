@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -159,3 +160,19 @@ def test_a_pronoun_is_found_by_what_it_stands_for() -> None:
     alone = vectors(Dense(embedder=embedder, path=False), [tree])[1] @ asked
     late = vectors(Dense(embedder=embedder, path=False, reads="document"), [tree])[1] @ asked
     assert late > alone
+
+
+@pytest.mark.model
+def test_reading_whole_documents_costs_at_most_three_times_what_leaves_cost() -> None:
+    text = "".join(
+        f"The boat of berth {i} has a steel hull. It is painted each spring, and rust is removed. " for i in range(150)
+    )
+    trees = [StructureChunker()(Document("d", text))]
+    embedder = OnnxEmbedder(pooling="mean", threads=1)
+    embedder.embed(["opens the weights"])
+    spent = {}
+    for reads in ("leaf", "document"):
+        began = time.process_time()
+        vectors(Dense(embedder=embedder, reads=reads), trees)
+        spent[reads] = time.process_time() - began
+    assert spent["document"] < 3 * spent["leaf"]
