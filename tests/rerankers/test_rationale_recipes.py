@@ -1,0 +1,46 @@
+"""The recipes `rationale`, `rationale-llm` and `budgeted` go from a folder to cited answers with no weights at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import rag
+
+MANUAL = """# Pump manual
+
+## 1 Safety
+
+Switch the pump off before opening it.
+
+## 2 Operation
+
+The pump runs at 40 litres per minute. The lamp is green then.
+
+## 3 Care
+
+Oil the shaft every 300 hours. Use oil of grade 32 only.
+"""
+COMMON = ("stages[0].retrievers[1].embedder={use: embedders/hash}", "stages[1]={use: rerankers/neighbours, k: 40}")
+OFFLINE = {
+    "rationale": (*COMMON, "stages[3].scorer=null", "stages[4].scorer=null"),
+    "rationale-llm": (*COMMON, "stages[2].llm=null", "stages[3].scorer=null", "stages[4].scorer=null"),
+    "budgeted": (*COMMON, "stages[4].scorer=null"),
+}
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_a_question_is_answered_from_what_was_chosen_for_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "manual.md").write_text(MANUAL)
+    assert rag.load(name).reads
+    pipe = rag.load(name, set=OFFLINE[name])
+    pipe.index([tmp_path / "docs"], tmp_path / "index")
+    answer = rag.open(tmp_path / "index").ask("How often is the shaft to be oiled?")
+    assert "300 hours" in answer.text
+    assert answer.context is not None
+    assert answer.context.tokens is None or answer.context.tokens <= 1000
+    assert answer.context.notes["rerankers/rationale"]["kept"] >= 1
+    for quoted in answer.citations:
+        assert MANUAL[quoted.start : quoted.end] == quoted.quote
