@@ -44,6 +44,7 @@ class Changes:
         self.chunker, self.growers, self.workers = chunker, growers, workers
         self.progress, self.limits, self.delete = progress, limits, delete
         self.recut = False
+        self.alike = False  # whether settings differ, if at all, in how trees are brought up to date
         self.added: list[str] = []
         self.changed: list[str] = []
         self.deleted: list[str] = []
@@ -56,7 +57,7 @@ class Changes:
     @property
     def _renewing(self) -> bool:
         """Whether a grower can go on from a document's tree before; not where that was made by other settings."""
-        return not self.recut and any(hasattr(grower, "renew") for grower in self.growers)
+        return (self.alike or not self.recut) and any(hasattr(grower, "renew") for grower in self.growers)
 
     @property
     def touched(self) -> bool:
@@ -139,8 +140,8 @@ class Changes:
         """Documents of the index that the sources do not hold, to be cut by other settings."""
         for doc, old in writer.known.items():
             if doc not in self._seen and doc not in self.delete and not self._vanished(doc, old, listed.roots):
-                _, packed, _ = writer.body(old.row)
-                yield Job(doc, packed, old.root, old.source, old.digest)
+                _, packed, tree = writer.body(old.row)
+                yield Job(doc, packed, old.root, old.source, old.digest, (packed, tree) if self._renewing else None)
 
     def _fail(self, item: Item, failure: Failed) -> None:
         self.failures.append(failure)

@@ -136,6 +136,7 @@ def index(
         before = writer.manifest
         reuse = before is not None and all(before.fingerprint.get(name) == one for name, one in given.items())
         run.recut = before is not None and before.cut_digest != cut_digest
+        run.alike = before is not None and before.cut_digest.partition("-")[2] == cut_digest.partition("-")[2]
         run.read(writer, listed)
         keyed = {part_key(one): one for one in reversed(retrievers)}
         keyed = dict(reversed(keyed.items()))
@@ -234,10 +235,25 @@ def fingerprints(step: Any) -> dict[str, str]:
 def _cut_digest(
     chunker: Chunker, growers: Sequence[Grower], shape: Mapping[str, Any] | None, models: Mapping[str, str]
 ) -> str:
-    """Hex digest of what decides the trees: stages, models, and the version of this code."""
+    """Hex digests of what decides the trees (stages, models, the version of this code), with all settings and without.
+
+    The second leaves out what a grower names in `refreshing`: settings of how a tree is brought up to date, under which
+    another tree can be gone on from.
+    """
+    free = {f"growers[{i}]": frozenset(getattr(grower, "refreshing", ())) for i, grower in enumerate(growers)}
     if shape is None:
-        stages: Any = [repr(chunker), [repr(grower) for grower in growers]]
-    else:
-        stages = {place: made for place, made in shape.items() if not place.startswith("retrievers")}
-    told = json.dumps([stages, models, version("ragtree")], sort_keys=True, default=repr)
-    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+        shape = {"chunker": repr(chunker)} | {place: _told(one) for place, one in zip(free, growers, strict=True)}
+    stages: dict[str, Any] = {place: made for place, made in shape.items() if not place.startswith("retrievers")}
+    loose = {
+        place: {name: value for name, value in made.items() if name not in free.get(place, ())}
+        if isinstance(made, Mapping)
+        else made
+        for place, made in stages.items()
+    }
+    told = (json.dumps([one, models, version("ragtree")], sort_keys=True, default=repr) for one in (stages, loose))
+    return "-".join(sha256(one.encode("utf-8", "surrogatepass")).hexdigest() for one in told)
+
+
+def _told(grower: Grower) -> dict[str, str]:
+    told = {name: repr(value) for name, value in fields_of(grower).items()}
+    return {"use": type(grower).__qualname__ if told else repr(grower), **told}

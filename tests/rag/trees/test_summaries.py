@@ -176,3 +176,32 @@ def test_one_edited_sentence_of_a_thousand_leaves_costs_its_path(refresh):
     assert found["stale"] <= depth
     assert 0 < len(llm.calls) - calls <= depth or (refresh == "lazy" and len(llm.calls) == calls)
     assert set(new.notes["summary"]) == set(inner(new))
+
+
+@pytest.mark.parametrize("given_again", [True, False])
+def test_what_was_left_stale_is_asked_about_once_refresh_is_eager(given_again):
+    llm, text = Teller(), book(12, 8)
+    chunker, ranker = StructureChunker(size=80), BM25()
+
+    def grown(refresh, documents, base=None, delete=()):
+        growers = (Clusters(), Summaries(llm=llm, refresh=refresh, keywords=False))
+        before = len(llm.calls)
+        store, report = index(chunker, growers, (ranker,), documents, base=base, delete=delete)
+        return store, len(llm.calls) - before, report
+
+    store, first, _ = grown("eager", [Document("d", text, media_type="text/markdown"), Document("e", "Short. " * 3)])
+    assert first > 8
+    at = text.index("The granite of day 11 met the pilot")
+    edited = Document(
+        "d", text[:at] + text[at:].replace("met the pilot", "greeted the pilot", 1), media_type="text/markdown"
+    )
+    store, lazy, report = grown("lazy", [edited], store)
+    assert lazy == 0
+    assert report.recut
+    again = [edited] if given_again else []
+    store, eager, _ = grown("eager", again, store)
+    assert 0 < eager <= 5 < first
+    tree = store.corpus.tree(store.corpus.ordinals["d"])
+    assert all(notes_of(tree, "summary", i) for i in inner(tree))
+    store, more, _ = grown("eager", again, store)
+    assert more == 0
