@@ -67,7 +67,8 @@ class _Scan:
         self.length = lines.end - lines.first
         lengths = np.sort(self.length[self.full])
         long = int(lengths[9 * (len(lengths) - 1) // 10]) if len(lengths) else 0
-        self.wrapped = long < WRAPPED and 2 * int(lengths[lengths >= WRAPPED].sum()) < int(lengths.sum()) + 1
+        share = 10 if 20 * len(lengths) > 19 * size else 2  # where no blank line ends a paragraph, a line break must
+        self.wrapped = long < WRAPPED and share * int(lengths[lengths >= WRAPPED].sum()) < int(lengths.sum()) + 1
         self.kind = np.full(size, TEXT, dtype=np.uint8)
         self.level = np.zeros(size, dtype=np.int16)
         self.inner = np.stack((lines.first, lines.end), axis=1)
