@@ -2,7 +2,7 @@
 
 The page is one file that fetches nothing. The tree is in it as data, and a part of it becomes visible when it is
 opened, 200 children at a time, so that a tree of many thousand nodes costs a browser no more than what is looked at.
-Of a tree with more than 100,000 nodes the page holds the upper levels and the way to each hit, and says at each node
+Of trees with more than 100,000 nodes the page holds the upper levels and the way to each hit, and says at each node
 how much below it is left out. All text is put in as text, never as markup.
 """
 
@@ -132,11 +132,15 @@ def page(
         hits: what a question found; their ranges are marked and the way to them stands open.
         question: shown above.
         depth: levels below the root that are on the page; None for all.
-        most: nodes of a tree on the page, but for the way to hits.
+        most: nodes on the page, but for the roots and the ways to hits; the first trees go first.
     """
     found = list(hits)
     asked = f"<p class=facts>{escape(question)}: {len(found)} hits</p>" if question else ""
-    body = "".join(f"<h1>{escape(tree.document.id)}</h1>{_data(tree, found, depth, most)}" for tree in trees)
+    body, room = "", most
+    for tree in trees:
+        told, used = _data(tree, found, depth, room)
+        body += f"<h1>{escape(tree.document.id)}</h1>{told}"
+        room = max(room - used, 0)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
@@ -150,12 +154,12 @@ def page(
 
 def fragment(tree: DocTree, *, hits: Iterable[Hit] = ()) -> str:
     """The outline for a notebook: the same as on the page, without the page around it."""
-    told = _data(tree, list(hits), None, MOST)
+    told, _ = _data(tree, list(hits), None, MOST)
     return f"<style>{STYLE}</style><div class=rag-tree>{told}</div><script>{SCRIPT}</script>"
 
 
-def _data(tree: DocTree, hits: Sequence[Hit], depth: int | None, most: int) -> str:
-    """The tree as JSON in a script element; `<` is written so that no text can close it."""
+def _data(tree: DocTree, hits: Sequence[Hit], depth: int | None, most: int) -> tuple[str, int]:
+    """The tree as JSON in a script element, and its nodes there; `<` is written so that no text can close it."""
     mine = sorted({span for hit in hits if hit.doc == tree.document.id for span in hit.spans})
     opened, holding = _opened(tree, mine)
     kept = levels(tree, depth, most, holding)
@@ -165,7 +169,7 @@ def _data(tree: DocTree, hits: Sequence[Hit], depth: int | None, most: int) -> s
         shown = "".join(shown[a:b] for a, b in pieces)
     whole = {"text": shown, "nodes": _nodes(tree, mine, opened=opened, holding=holding, kept=kept, shown=shown)}
     told = json.dumps(whole, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    return f"<div><script type=application/json class=rag-tree-data>{told}</script></div>"
+    return f"<div><script type=application/json class=rag-tree-data>{told}</script></div>", len(kept)
 
 
 def levels(tree: DocTree, depth: int | None, most: int, always: Collection[int] = ()) -> list[int]:

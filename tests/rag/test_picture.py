@@ -148,3 +148,11 @@ def test_graphviz_can_be_given_a_depth(depth):
     edges = {(int(a), int(b)) for a, b in re.findall(r"n(\d+) -> n(\d+);", grown.to_dot(depth=depth))}
     have = {(a, b) for a, b in grown.to_networkx().edges if depth is None or len(grown[b].ancestors) <= depth}
     assert edges == have
+
+
+def test_many_documents_share_the_room_of_a_page():
+    told = [json.loads(one) for one in DATA.findall(page([deep(4)] * 5, most=30))]
+    sizes = [len(one["nodes"]) for one in told]
+    assert sizes[0] == len(deep(4))
+    assert sum(sizes) <= 30 + 5
+    assert sizes[-1] == 1
