@@ -4,7 +4,8 @@ One pass over the tags of `markup.py`. Kept: headings, paragraphs, list items wi
 depth, tables as lines of cells, preformatted text as it is, quotes, figures, rules. Left out: scripts
 and styles, form controls, `nav` and `role=navigation`, and what is hidden (`hidden`, `display:none`,
 `visibility:hidden`, no size, no opacity); of the last two the characters are counted. Header, footer
-and aside stay, for they often hold what is asked. Style sheets are not read.
+and aside stay, for they often hold what is asked. Style sheets are not read. A long page without heading
+elements has its titles found by their looks (`htmltitles`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from rag.loaders.decode import decode
 from rag.loaders.elements import BLOCKS, CELLS, FLAT, GROUPS, HEADINGS, LISTS, SKIPPED
 from rag.loaders.hidden import Hidden
+from rag.loaders.htmltitles import titled
 from rag.loaders.limits import Clock, Limits
 from rag.loaders.markup import Token, attributes, tokens, unescape
 from rag.loaders.table import Run, Runs, Table
@@ -286,7 +288,8 @@ class _Builder:
             at, before = end, item.kind
             self.limits.chars_ok(self.clock.name, at)
         self.left_out.pop("skipped", None)
-        return Page("".join(parts), tuple(blocks), self.title or self.first, dict(self.left_out))
+        text = "".join(parts)
+        return Page(text, titled(text, blocks), self.title or self.first, dict(self.left_out))
 
 
 def _whole(value: str | None, default: int) -> int:

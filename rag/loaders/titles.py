@@ -40,7 +40,16 @@ OPENINGS = re.compile(r"(?:abstract|introduction|preface|foreword|overview|summa
 ENDS = {",": -9.0, ";": -9.0, ":": -1.6, ".": -2.0, "?": -0.3, "!": -1.2, "-": -2.0, "–": -2.0, "—": -2.0, "…": -2.0}
 ENDS |= dict.fromkeys("。，；：、", -2.0)
 COUNTED = {"decimal", "lettered", "letter", "roman", "sign"}
-RANKS = {"part": 9.0, "book": 9.0, "teil": 9.0, "partie": 9.0, "title": 8.5, "chapter": 8.0, "article": 7.0}
+RANKS = {
+    "part": 9.0,
+    "book": 9.0,
+    "teil": 9.0,
+    "partie": 9.0,
+    "title": 8.5,
+    "chapter": 8.0,
+    "article": 7.0,
+    "item": 7.0,
+}
 SURE = 6.0
 LEAST = 0.0  # weight of a line that is looked at further; its number may add to it
 
@@ -107,7 +116,7 @@ def chosen(seen: Sequence[Seen], *, blocks: int) -> list[tuple[int, int]]:
 
 def _look(one: Seen) -> Candidate | None:
     """Weight, style and number of a line; None where it is no title."""
-    text = one.text
+    text = one.text.replace("\xa0", " ")
     if one.style:
         return Candidate(SURE, ("mark", one.style, one.level), (10.0 - one.level,), sure=True, level=one.level)
     number = _number(text)

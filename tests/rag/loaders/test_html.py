@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -291,3 +292,20 @@ def test_a_file_says_how_it_was_read() -> None:
 def test_what_is_hidden_from_assistive_technology_is_said_elsewhere() -> None:
     text, _, _ = parse("<p>a<span aria-hidden=true>b</span><span aria-hidden='false'>c</span></p>")
     assert text == "ac"
+
+
+def test_the_items_of_a_yearly_report_without_heading_elements_are_headings() -> None:
+    page = extract((DATA / "filing.html").read_text(encoding="utf-8"))
+    found = [(b.level, " ".join(page.text[slice(*b.inner)].split())) for b in page.blocks if b.kind == "heading"]
+    parts = [(level, title) for level, title in found if re.match(r"(?:PART|ITEM)\b", title)]
+    assert [(level, title.split(".")[0]) for level, title in parts] == [
+        (2, "PART I"), (3, "ITEM 1"), (3, "ITEM 1A"), (3, "ITEM 1B"), (3, "ITEM 2"), (3, "ITEM 3"), (3, "ITEM 4"),
+        (2, "PART II"), (3, "ITEM 5"),
+    ]  # fmt: skip
+    assert (4, "COMPETITION") in found
+
+
+def test_a_page_with_one_heading_and_a_short_page_keep_their_paragraphs() -> None:
+    body = "<p>Short Title</p><p>This is a paragraph that goes on for a while, so that nobody takes it for a title.</p>"
+    assert not [b for b in extract(body).blocks if b.kind == "heading"]
+    assert len([b for b in extract(f"<h1>Name</h1>{body * 100}").blocks if b.kind == "heading"]) == 1
