@@ -124,12 +124,13 @@ def _roman(text: str) -> int:
     return total if total < 100 or len(text) < 4 else 0
 
 
-def placed(candidates: Sequence[Candidate], *, lines: int) -> list[Placed]:
+def placed(candidates: Sequence[Candidate], *, lines: int, run: int = RUN) -> list[Placed]:
     """The outline that the candidates agree on.
 
     Args:
         candidates: in the order of the text.
         lines: of the whole text; no more than half of them are headings.
+        run: titles of one style in a row without text that are a list of something.
 
     Returns:
         Headings in order; the first has level 1, and each is at most one level below the one before.
@@ -139,7 +140,7 @@ def placed(candidates: Sequence[Candidate], *, lines: int) -> list[Placed]:
         c.weight + (NUMBERED if k in chained else 0.0) + (MINIMUM if c.sure else 0.0) for k, c in enumerate(candidates)
     ]
     kept = [k for k in range(len(candidates)) if weights[k] >= MINIMUM]
-    kept = _with_text(candidates, kept)
+    kept = _with_text(candidates, kept, run)
     if 2 * len(kept) > lines + 1:
         kept = sorted(sorted(kept, key=lambda k: (-weights[k], k))[: (lines + 1) // 2])
     levels = _levels(candidates, kept, chained)
@@ -193,7 +194,7 @@ def _heaviest(members: Sequence[int], candidates: Sequence[Candidate]) -> list[i
     return chain[::-1]
 
 
-def _with_text(candidates: Sequence[Candidate], kept: Sequence[int]) -> list[int]:
+def _with_text(candidates: Sequence[Candidate], kept: Sequence[int], longest: int) -> list[int]:
     """Without titles of one style that follow each other with no text between."""
     drop: set[int] = set()
     run: list[int] = []
@@ -205,10 +206,10 @@ def _with_text(candidates: Sequence[Candidate], kept: Sequence[int]) -> list[int
         if run and not text and candidates[k].style == candidates[run[-1]].style:
             run.append(k)
             continue
-        if len(run) >= RUN:
+        if len(run) >= longest:
             drop.update(j for j in run[:-1] if not candidates[j].sure)
         run = [k]
-    if len(run) >= RUN:
+    if len(run) >= longest:
         drop.update(j for j in run if not candidates[j].sure)
     return [k for k in kept if k not in drop]
 

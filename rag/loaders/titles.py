@@ -23,6 +23,7 @@ CASELESS = 24  # characters of a title in a script without cases
 PROSE = 60  # characters of a line of prose
 FEWEST = 3  # lines in a row that are contents; words of a running head
 TOP = 3  # lines above a title
+RUN = 9  # titles in a row that are a list; a line of text shows less of its depth than one of a PDF
 OFTEN = 4  # times that a running head stands
 CAPTION = re.compile(r"(?:figure|fig|table|image|photo|chart|source|note)\b", re.I)
 LABEL = re.compile(r"[\w.'’-]+(?: [\w.'’-]+)?:[ \t]")  # `License: CC BY`, `Dr. Lee: Yes`
@@ -110,7 +111,7 @@ def chosen(seen: Sequence[Seen], *, blocks: int) -> list[tuple[int, int]]:
     looks = [looks[n] for n in kept]
     candidates = [look for _, look in looks]
     candidates = _doubted(candidates, [seen[k].style for k, _ in looks], blocks)
-    found = [(looks[p.which][0], p.level) for p in placed(candidates, lines=2 * blocks + 1)]
+    found = [(looks[p.which][0], p.level) for p in placed(candidates, lines=2 * blocks + 1, run=RUN)]
     return _under_title(seen, found)
 
 
