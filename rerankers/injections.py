@@ -102,7 +102,7 @@ def strength(view: View) -> Order:
 
 def _told_of(text: str, start: int, end: int, quoted: list[tuple[int, int]]) -> bool:
     """Whether words at a place are quoted, or stand in a sentence that speaks of attacks or examples."""
-    if any(a < start and end < b for a, b in quoted):
+    if any(a <= start and end <= b for a, b in quoted):
         return True
     low = max((m.end() for m in STOP.finditer(text, max(0, start - BEFORE), start)), default=max(0, start - BEFORE))
     return bool(TALK.search(text, low, start))

@@ -75,6 +75,54 @@ SIGNS: Mapping[str, tuple[float, re.Pattern[str]]] = {
             rf"given|got|told))\b"
         ),
     ),
+    "cancels all orders": (
+        1.0,
+        _one(
+            rf"{OPEN}(?:ignore|disregard|forget|disobey|override|bypass|discard|reject|"
+            rf"break)\W+(?:(?:all|any|every|each)\W+"
+            r"(?:of )?(?:the |your |my |our |other |these |those |safety |system |"
+            r"security |content |ethical )*"
+            r"|your (?:\w+ ){0,2}|the (?:system|developer|user)(?:'?s)? (?:\w+ )?"
+            r"|(?:(?:ethical|safety|system|security|content|"
+            r"moderation) )*(?=instructions\b|guidelines\b|(?:safety|security) protocols|"
+            r"(?:system|safety) constraints))"
+            r"(?:instructions?|prompts?|directions|directives?|guidelines?|commands|orders|"
+            r"programming|safeguards|guardrails|constraints|content polic(?:y|ies)|protocols|"
+            r"safety (?:rules|measures|protocols|filters)|restrictions on you)\b"
+            r"(?! (?:in|on|for|about|from|given in|of) (?:this|the|that|a|each|your) )"
+            r"|\b(?:forget|ignore|disregard|erase|delete)\W+(?:everything|all|anything|"
+            r"whatever|the (?:text|content|words|prompt|conversation)s?)"
+            r"(?: of)?(?: the| that| which)?(?: \w+){0,2}? (?:above|before (?:this|now)|"
+            r"prior|preceding|so far|until now|up to (?:this|now)|that came before)\b"
+        ),
+    ),
+    "sets free": (
+        0.6,
+        _one(
+            r"\bDAN\b|\bdo anything now\b|\bun(?:restricted|filtered|censored|shackled|"
+            r"aligned)\b|\bjailbroken\b"
+            r"|\b(?:no|without(?: any)?|free (?:of|from)(?: all| any)?|zero|"
+            r"not bound by(?: any)?|lift(?:s|ed)?(?: all)?) "
+            r"(?:\w+ )?(?:restrictions?|limits|limitations?|rules|filters?|guidelines|"
+            r"censorship|boundaries|safeguards)\b"
+            r"|\b(?:developer|god|dan|jailbreak|unrestricted) mode\b",
+        ),
+    ),
+    "commands the machine": (
+        0.5,
+        _one(
+            rf"{OPEN}(?:override|bypass|disable|deactivate|turn off|"
+            rf"suspend) (?:\w+ )?(?:security|safety|restrictions?|filters?|"
+            r"guardrails?|safeguards?|protocols?|moderation)\b|\baccess granted\b"
+            r"|\bexecute (?:the following|this|these|my|a destructive) (?:command|code|"
+            r"instruction|script|order|action)s?\b"
+            r"|\b(?:run|execute) `?(?:rm -|sudo|curl |wget |drop table)|"
+            r"\bdo (?:what(?:ever)?|as|exactly what) I (?:say|tell|ask)"
+            r"|\b(?:delete|wipe|destroy|dump|exfiltrate) (?:all|the|every|"
+            r"customer)(?: \w+)? (?:data\w*|files?|records?|accounts?|credentials|users?)\b"
+            r"|\bcomply with (?:each|every|all|any|my)\b|\bobey (?:me|my|every|all|the text)\b"
+        ),
+    ),
     "voids what was said": (
         0.7,
         _one(
@@ -139,6 +187,8 @@ SIGNS: Mapping[str, tuple[float, re.Pattern[str]]] = {
     "speaks as the system": (
         0.6,
         _one(
+            r"\b(?:system|admin|security|developer) override\b|\[(?:system|admin|"
+            r"developer)[^\]\n]{0,20}\]|\{\{ ?(?:system|admin)\b|"
             r"</(?:system|system_prompt|instructions?|context|documents?|sources?|"
             r"user_query)>\s*(?:system|new|"
             r"now|you|ignore|assistant)\b|(?:^|[\n>.!?\]]\s*)\W{0,3}(?:system|developer|admin|"
@@ -243,6 +293,21 @@ SIGNS: Mapping[str, tuple[float, re.Pattern[str]]] = {
             rf" back| the text of| verbatim| all| of)* your (?:{HUSHED}*)(?:prompt|"
             rf"instructions?|configuration|"
             rf"first message|rules|guidelines|directives)\b"
+        ),
+    ),
+    "asks for what came before": (
+        1.0,
+        _one(
+            r"\b(?:repeat|print|output|show me|show|write out|reproduce|recite|echo|copy|"
+            r"tell me|reveal|display|return)(?: out| back)? "
+            r"(?:everything|all(?: of)?(?: the)? (?:text|content|words|messages|lines|"
+            r"instructions)|the (?:text|words|content|lines|instructions|message)s?)"
+            r" (?:(?:that (?:came|comes|precedes?|appears?|was written) )?(?:above|"
+            r"before) this (?:line|message|point|sentence|prompt|conversation|chat|"
+            r"instruction)"
+            r"|(?:above|before|preceding)\b(?=[^.\n]{0,40}(?:verbatim|exactly|word for word))"
+            r"|(?:from|since|at) the (?:beginning|start|top) of (?:this|the|our|"
+            r"your) (?:conversation|chat|prompt|session|context))"
         ),
     ),
     "takes the conversation out": (
