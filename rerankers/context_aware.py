@@ -40,6 +40,12 @@ class ContextAware:
     headings. A document that is not among the hits counts nothing, so in a search of one document `document` has no
     effect.
 
+    Measured (`python -m evals.reproduce context`, nDCG@10 of leaves, paired, sets that had no part in fixing the
+    constants): behind BM25 +1.9 (+1.3 to +2.6) points over 868 questions, behind BM25 fused with bge-small +1.9
+    (+1.2 to +2.7); most on meetings (+4.8 (+3.6 to +6.1) behind the fusion) and on contracts when all are searched
+    (+2.7 (+0.9 to +4.5)). On passages of conversations' pages and on single facts of encyclopaedia and science it
+    adds nothing (no interval excludes zero). 100 candidates cost about a millisecond.
+
     Args:
         hits: n >= 0, in any order; a score that is no number counts as the lowest, an infinite one as the outermost.
 

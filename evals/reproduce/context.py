@@ -7,6 +7,8 @@ squad_articles and covid_qa, 150 questions each; the other sets had no part in t
 contract and of all), documentation (docs_qa), meetings (qmsum) and conversations (mtrag, whose passages are put
 together to the pages they were cut from, by title). The sets they were fixed on are shown too, apart, behind BM25.
 
+Without `--data` the bundled sample alone is asked, five long texts, behind BM25; it is no set that needs context.
+
 The cost is processor time for a question with 100 candidates, on top of the input.
 """
 
@@ -25,10 +27,9 @@ import numpy as np
 from chunkers.structure import StructureChunker
 from evals.datasets import load
 from evals.metrics.ranking import ndcg
-from evals.reproduce import as_table
+from evals.reproduce import SAMPLE, as_table
 from evals.stats import paired
 from rag.doctree import flat
-from rag.errors import DataError
 from rag.pipeline import bound, retrievers_of
 from rag.store.corpus import in_memory
 from rag.store.parts import part_key
@@ -72,7 +73,7 @@ PARTS: Mapping[str, ContextAware] = {
     "heading alone": ContextAware(k=CUT, near=0, document=0),
     "all": ContextAware(k=CUT),
 }
-GROUPS: Mapping[str, Sequence[str]] = {"confirmed": CONFIRMED, "fixed": FIXED}
+GROUPS: Mapping[str, Sequence[str]] = {"sample": ("chroma",), "confirmed": CONFIRMED, "fixed": FIXED}
 Gold = Sequence[tuple[str, int, int]]
 
 
@@ -80,7 +81,7 @@ class Piece(NamedTuple):
     """One set behind one input.
 
     Args:
-        group: `confirmed` or `fixed`.
+        group: `sample`, `confirmed` or `fixed`.
         name: of the set.
         label: of the input.
         values: nDCG@10 of each question, float64 (n,), by `input` and the names of the parts.
@@ -198,12 +199,10 @@ def milliseconds(given: Sequence[Hits], rounds: int = 3) -> list[float]:
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
     """Every set behind every input, and the questions of all sets together."""
-    if given.data is None:
-        names = sorted({name.split()[0] for name in FIXED + CONFIRMED})
-        raise DataError(f"context: give --data, the folder that holds {', '.join(names)}.")
-    pieces: list[Piece] = []
-    for group, sets in GROUPS.items():
-        for folder in dict.fromkeys(name.split()[0] for name in sets):
+    tell("sample: bm25\n")
+    pieces = measured(load(SAMPLE), "sample", "chroma", "bm25", given.limit)
+    for group, sets in GROUPS.items() if given.data is not None else ():
+        for folder in dict.fromkeys(name.split()[0] for name in sets if group != "sample"):
             data = load(Path(given.data) / folder)
             for label in INPUTS if group == "confirmed" else ("bm25",):
                 tell(f"{folder}: {label}\n")
@@ -222,8 +221,8 @@ def measured(data: Dataset, group: str, folder: str, label: str, limit: int | No
 
 
 def assembled(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
-    """The study's result: every piece, and all questions of a group together."""
-    result: dict[str, Any] = {"seed": seed, "pool": POOL, "fixed": {}, "confirmed": {}, "pooled": {}}
+    """The study's result: every piece, and all questions of a group together, as they are asked in their set."""
+    result: dict[str, Any] = {"seed": seed, "pool": POOL, **{group: {} for group in GROUPS}, "pooled": {}}
     lines: list[list[str]] = []
     every: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for one in pieces:
@@ -232,7 +231,8 @@ def assembled(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
         row |= {part: _row(base, one.values[part], seed) for part in PARTS}
         result[one.group].setdefault(one.name, {})[one.label] = row
         lines.append([f"{one.name} ({one.group})", one.label, str(row["n"]), f"{row['input']:.1f}", _cell(row["all"])])
-        every.setdefault((one.group, one.label), []).append(np.stack((base, one.values["all"])))
+        if not one.name.endswith("open"):  # the same questions as asked of one document: they count once
+            every.setdefault((one.group, one.label), []).append(np.stack((base, one.values["all"])))
     for (group, label), rows in every.items():
         both = np.concatenate(rows, axis=1)
         total = {"n": both.shape[1], "input": _points(both[0].mean())} | _row(both[0], both[1], seed)
