@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=f"{(__doc__ or '').splitlines()[0]}\n\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=list(known), metavar="NAME")
+    parser.add_argument("what", type=lambda name: name.replace("_", "-"), choices=list(known), metavar="NAME")
     parser.add_argument("--data", type=Path, help="a dataset folder, or the folder that holds the study's sets")
     parser.add_argument("--vectors", type=Path, help="an .npz file that keeps vectors for the next time")
     parser.add_argument("--limit", type=int, help="at most this many questions a set")
