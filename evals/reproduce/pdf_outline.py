@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 from evals import stats
 from evals.reproduce import as_table
 from evals.synth.pdfs import LAYOUTS, pdf_of
-from rag.errors import LoadError
+from rag.errors import LoadError, RagError
 from rag.loaders.pdf import bookmarks, extract
 from rag.loaders.pdf_bookmarks import ENOUGH, Bookmark, likeness
 from rag.loaders.pdf_contents import plain
@@ -159,6 +159,8 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         if one is not None:
             rows[row][name] = one
     tell("\n")
+    if not rows:
+        raise RagError(f"pdf-outline: {given.data} holds no PDF with {FEWEST} bookmarks or more, and no Markdown file.")
     result: dict[str, Any] = {"seed": 0, "rows": {}, "left_out": left_out, "documents": {}}
     lines = []
     for row, scores in sorted(rows.items()):

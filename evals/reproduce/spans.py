@@ -101,8 +101,8 @@ def cap_of(chunker: object) -> int | None:
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
     """Every folder below the data folder."""
-    if given.data is None:
-        raise RagError("spans: needs --data, a folder of folders with documents.")
+    if given.data is None or not Path(given.data).is_dir():
+        raise RagError(f"spans: needs --data, a folder of folders with documents; got {given.data}.")
     chunkers = offline()
     rows: dict[str, dict[str, Any]] = {}
     for folder in sorted(path for path in Path(given.data).iterdir() if path.is_dir()):
