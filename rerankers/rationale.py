@@ -15,8 +15,8 @@ from rag.lexical import terms
 from rag.models.embed import Embedder, adapt_embedder
 from rag.models.llm import LLM, checked_llm
 from rag.models.score import Scorer, checked_scorer
-from rag.readers.render import heading
 from rag.stage import Field, stage
+from rag.store.corpus import indexed_text
 from rag.types import Hit, Hits
 from rerankers.choosing import chances, expected
 from rerankers.considering import Considered, considered
@@ -193,7 +193,7 @@ class Rationale:
     def _published(self, ranked: tuple[Hit, ...], needs: Sequence[Need]) -> Picked:
         """METEORA's choice, in the order of the documents."""
         texts = [need.text or need.label for need in needs]
-        bodies = [f"{head}\n{hit.text}" if (head := heading(hit)) else hit.text for hit in ranked]
+        bodies = [indexed_text(hit.tree, hit.node) for hit in ranked]
         if self.embedder is None:
             rows = lexical([terms(text) for text in (*texts, *bodies)])
         else:
