@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -306,3 +309,22 @@ def test_it_keeps_the_contract(step):
     bm25 = indexed(find("chunkers/structure")(size=32), find("retrievers/bm25")(k=6))
     check_stage(step, hits=[bm25(query) for query in example_queries()])
     assert example_documents()
+
+
+def test_the_bytes_are_the_same_under_another_hash_seed():
+    code = (
+        "import json; from rag.doctree import flat; from rag.types import Document, Hit, Hits, Query;"
+        "from rerankers.rationale import Rationale;"
+        "texts=['The tenant pays rent and keys in May.','Rent and keys, garden and roof.','A roof, keys; May rent.'];"
+        "trees=[flat(Document(str(i),t,'Rent of May'),[(0,len(t))]) for i,t in enumerate(texts)];"
+        "hits=Hits(Query('q','What rent does the tenant pay for keys?'),tuple(Hit(t,1,((0,int(t.end[0])),),2.0,{}) "
+        "for t in trees)); print(json.dumps(Rationale(mode='recall')(hits).notes))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
+    assert b"decisions" in said.pop()
