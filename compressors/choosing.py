@@ -37,7 +37,8 @@ class Weights(NamedTuple):
     prior: float = 0.4
     lead: float = 0.25
     bridge: float = 0.6
-    anchored: float = 0.7
+    anchored: float = 0.6
+    focus: float = 4.0
     terms: float = 0.5
     facets: float = 0.0
     like: float = 0.0
@@ -167,7 +168,7 @@ def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int
     section = np.array([names.setdefault((hits[g].doc, hits[g].path), len(names)) for g in group.tolist()])
     titled = [pool.titled[i] for i in free]
     objective = Objective(
-        np.round(found[free] / max(float(found.max()), 1e-12), 9),
+        np.round((found[free] / max(float(found.max()), 1e-12)) ** weights.focus, 9),
         term_table(pool.question, titled),
         facet_table(facets(pool.question), titled),
         _likeness([pool.words[i] for i in free]) if weights.like else np.zeros((len(free), 0)),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chosen", "Costs", "choose", "eager", "lazy"]
 
+CLEAR = 0.05  # by how much gain per token must win: it fills the room with short units that say little
 TRIED, SWAPS = 24, 8  # rejected units that are tried in exchange, and exchanges
 
 
@@ -226,7 +227,7 @@ def choose(objective: Objective, costs: Costs, budget: int, *, ratio: bool = Tru
     if ratio:
         ways.append((eager(objective, costs, budget, ratio=True), "ratio"))
         ways.append((_single(objective, costs, budget), "single"))
-    best, way = max(ways, key=lambda one: round(one[0].value, 9))
+    best, way = max(ways, key=lambda one: round(one[0].value * (1 if one[1] == "gain" else 1 - CLEAR), 9))
     count = 0
     if swaps and not costs.needs and costs.cap is None:
         best, count = _swapped(objective, costs, budget, best)
