@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 import rag
+from rag.doctree import flat
+from rag.registry import find
+from rag.types import Document, Hit, Hits, Query
+from rerankers.rationale import Rationale
 
 MANUAL = """# Pump manual
 
@@ -44,3 +48,16 @@ def test_a_question_is_answered_from_what_was_chosen_for_it(name: str, tmp_path:
     assert answer.context.notes["rerankers/rationale"]["kept"] >= 1
     for quoted in answer.citations:
         assert MANUAL[quoted.start : quoted.end] == quoted.quote
+
+
+@pytest.mark.model
+def test_a_small_model_writes_rationales_or_the_rules_do_and_the_way_is_told() -> None:
+    tree = flat(Document("d", MANUAL), [(0, 60), (60, len(MANUAL))])
+    hits = tuple(
+        Hit(tree, i, ((int(tree.start[i]), int(tree.end[i])),), 2.0 - i, {"a": 2.0 - i, "b": 2.0 - i}) for i in (1, 2)
+    )
+    made = Rationale(llm=find("llms/embedded")(), most=5)(Hits(Query("q", "How often is the shaft oiled?"), hits))
+    facts = made.notes["rerankers/rationale"]
+    assert facts["rationales"] in ("strict", "tolerant", "repaired", "fallback")
+    assert ("model" in {need["source"] for need in facts["needs"]}) == (facts["rationales"] != "fallback")
+    assert made.items
