@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,25 +14,27 @@ from rag.doctree import CODE, DocTree
 from rag.models.tokens import counter
 from rag.sentences import sentence_spans
 from rag.stage import Field, stage
+from rag.trees.shared import unchanged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Steady", "unchanged"]
+__all__ = ["Steady"]
 
 NAME = "trees/steady"
-LINES = 4_000  # lines between the first and the last change that are compared one by one
 FIXED = frozenset(CODE[kind] for kind in ("table", "code", "front_matter", "html"))  # not divided at sentences
 Range = tuple[int, int]
 
 
 class Leaf(NamedTuple):
-    """A leaf to be: its range, its kind, its tokens."""
+    """A leaf to be: its range, kind and tokens, what it repeats, and the leaf of the chunker's that it is, or -1."""
 
     start: int
     end: int
     kind: int
     tokens: int
+    repeats: tuple[Range, ...] = ()
+    like: int = -1
 
 
 @stage
@@ -43,8 +44,8 @@ class Steady:
     A chunker that weighs all cuts of a section together may move many of them for one new sentence. Here an updated
     document is cut anew where it changed and nowhere else, as adRAP does with clusters (arXiv 2410.01736): chunks
     outside the changed ranges stay, and what lies between them is one chunk, or is divided at sentences where that
-    would be larger than the chunker's own. Sections are always those of the new text. A stretch of chunks that holds
-    tables, code or repeated ranges and changed is left to the chunker.
+    would be larger than the chunker's own. Sections are always those of the new text. Where tables, code or
+    repeated ranges changed the chunker's cuts are taken, from a border that both share to the next.
 
     The price is that the tree depends on the way to it: an index that was updated is not the one that building at once
     gives, and after many edits sizes are less even than the chunker's. Put it first among the growers. How many chunks
@@ -81,79 +82,80 @@ class Steady:
             found = self._cut(tree, run, kept, int(cap))
             if found is not None:
                 rows[run[0]] = found
-        return _rebuilt(tree, rows, {run[0]: len(run) for run in _runs(tree)})
+        return _rebuilt(tree, rows, {run[0]: len(run) for run in _runs(tree)}) if rows else tree
 
     def _cut(self, tree: DocTree, run: Sequence[int], kept: Sequence[Leaf], cap: int) -> list[Leaf] | None:
         """The leaves of one stretch of siblings; None where the chunker's are to be taken."""
-        titles = tree.titles[list(run)]
-        if any(leaf in tree.repeats for leaf in run) or bool((titles[:, 1] > titles[:, 0]).any()):
-            return None
         start, end = int(tree.start[run[0]]), int(tree.end[run[-1]])
         low = bisect_left(kept, start, key=lambda one: one.start)
         high = bisect_right(kept, end, key=lambda one: one.end)
-        mine = list(kept[low:high])
-        if not mine:
+        found = _synced(tree, run, list(kept[low:high]))
+        if not found or all(one.like >= 0 for one in found):
             return None
-        gaps = list(_gaps(mine, start, end))
-        if not gaps:
-            return mine
-        if any(int(tree.kind[leaf]) in FIXED for leaf in run):
-            return None
-        found = set(mine)
-        for a, b in gaps:
+        for a, b in _gaps(found, start, end):
             if _size(tree, a, b) < self.least * cap:
-                near = [one for one in found if one.end == a or one.start == b]
+                near = [one for one in found if (one.end == a or one.start == b) and not _hard(tree, one)]
                 if near:
                     found.remove(min(near, key=lambda one: (one.tokens, one.start)))
-        kind = int(tree.kind[run[0]])
-        ordered = sorted(found)
-        for a, b in _gaps(ordered, start, end):
-            parts = _divided(tree, a, b, kind, cap)
+        for a, b in list(_gaps(found, start, end)):
+            parts = _divided(tree, a, b, int(tree.kind[_at(tree, run, a)]), cap)
             if parts is None:
                 return None
-            found.update(parts)
-        return sorted(found)
+            found = sorted([*found, *parts])
+        return found
 
 
-def unchanged(old: str, new: str) -> Iterator[tuple[int, int, int]]:
-    """Ranges that two texts share in order: (start in the old, start in the new, length), ascending, disjoint.
+def _synced(tree: DocTree, run: Sequence[int], kept: list[Leaf]) -> list[Leaf]:
+    """The kept leaves, and the chunker's where tables, code or repeated ranges changed.
 
-    Equal beginnings and ends are found by character; between them lines are compared (Ratcliff and Obershelp), and
-    the beginnings and ends of what differs by character again. With more than `LINES` lines between the first change
-    and the last, nothing between them is shared.
+    There the chunker's leaves are taken from the last border that it shares with the kept ones up to the next.
     """
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
-    if head:
-        yield 0, 0, head
-    a, b = old[head : len(old) - tail], new[head : len(new) - tail]
-    before, after = a.splitlines(keepends=True), b.splitlines(keepends=True)
-    if a and b and max(len(before), len(after)) <= LINES:
-        at_old, at_new = _starts(before, head), _starts(after, head)
-        for i, j, n in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
-            if n:
-                yield at_old[i], at_new[j], at_old[i + n] - at_old[i]
-    if tail:
-        yield len(old) - tail, len(new) - tail, tail
+    rows = [_own(tree, leaf) for leaf in run]
+    taken = [False] * len(rows)
+    held = {one.start for one in kept} | {one.end for one in kept} | {rows[0].start, rows[-1].end}
+    gaps = list(_gaps(kept, rows[0].start, rows[-1].end))
+    at = 0
+    for a, b in gaps:
+        while rows[at].end <= a:
+            at += 1
+        last = at
+        while rows[last].end < b:
+            last += 1
+        if not any(_hard(tree, one) for one in rows[at : last + 1]):
+            continue
+        first = at
+        while rows[first].start not in held or rows[first].start > a:
+            first -= 1
+        while rows[last].end not in held or rows[last].end < b:
+            last += 1
+        taken[first : last + 1] = [True] * (last + 1 - first)
+    own = [one for one, is_taken in zip(rows, taken, strict=True) if is_taken]
+    covered = [(one.start, one.end) for one in own]
+    starts = [a for a, _ in covered]
+
+    def free(one: Leaf) -> bool:
+        i = bisect_right(starts, one.start) - 1
+        return (i < 0 or covered[i][1] <= one.start) and (i + 1 >= len(covered) or covered[i + 1][0] >= one.end)
+
+    return sorted([*own, *(one for one in kept if free(one))])
 
 
-def _common(one: str, other: str) -> int:
-    """Length of the common beginning, in a few comparisons of slices."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _own(tree: DocTree, leaf: int) -> Leaf:
+    """A leaf of the chunker's."""
+    ranges = tuple((int(a), int(b)) for a, b in tree.repeats.get(leaf, ()))
+    return Leaf(int(tree.start[leaf]), int(tree.end[leaf]), int(tree.kind[leaf]), int(tree.tokens[leaf]), ranges, leaf)
 
 
-def _starts(lines: Sequence[str], first: int) -> list[int]:
-    found = [first]
-    for line in lines:
-        found.append(found[-1] + len(line))
-    return found
+def _hard(tree: DocTree, one: Leaf) -> bool:
+    """Whether a leaf cannot be divided or joined at sentences."""
+    titled = one.like >= 0 and tree.titles[one.like, 1] > tree.titles[one.like, 0]
+    return one.kind in FIXED or bool(one.repeats) or bool(titled)
+
+
+def _at(tree: DocTree, run: Sequence[int], place: int) -> int:
+    """The chunker's leaf of a stretch that a place lies in."""
+    starts = tree.start[list(run)]
+    return run[int(np.searchsorted(starts, place, side="right")) - 1]
 
 
 def _tiles(tree: DocTree) -> bool:
@@ -181,22 +183,38 @@ def _kept(tree: DocTree, old: DocTree) -> list[Leaf]:
     start, ids = tree.start[leaves].tolist(), leaves.tolist()
     old_ids = old.leaf_ids.tolist()
     old_start = old.start[old.leaf_ids].tolist()
+    blocks = list(unchanged(old.document.text, tree.document.text))
+    begins = [a for a, _, _ in blocks]
+
+    def placed(a: int, b: int) -> Range | None:
+        i = bisect_right(begins, a) - 1
+        if i < 0 or b > blocks[i][0] + blocks[i][2]:
+            return None
+        by = blocks[i][1] - blocks[i][0]
+        return a + by, b + by
+
     found: list[Leaf] = []
-    for a, b, length in unchanged(old.document.text, tree.document.text):
+    for a, b, length in blocks:
         at = bisect_left(old_start, a)
         while at < len(old_ids) and int(old.end[old_ids[at]]) <= a + length:
             one = old_ids[at]
-            low, high = int(old.start[one]) - a + b, int(old.end[one]) - a + b
-            here = ids[bisect_right(start, low) - 1]
-            there = ids[bisect_right(start, high - 1) - 1]
-            plain = one not in old.repeats and here not in tree.repeats and there not in tree.repeats
-            same = int(tree.start[here]) == low and int(tree.end[here]) == high
-            kind = int(old.kind[one])
-            if same or (
-                plain and first[here] is first[there] and kind == int(tree.kind[here]) == int(tree.kind[there])
-            ):
-                found.append(Leaf(low, high, int(tree.kind[here]) if same else kind, int(old.tokens[one])))
             at += 1
+            low, high = int(old.start[one]) - a + b, int(old.end[one]) - a + b
+            own = _own(tree, ids[bisect_right(start, low) - 1])
+            if (own.start, own.end) == (low, high):
+                found.append(own)
+                continue
+            last = _own(tree, ids[bisect_right(start, high - 1) - 1])
+            kind = int(old.kind[one])
+            moved = tuple(placed(c, d) for c, d in old.repeats.get(one, ()))
+            titled = tree.titles[[own.like, last.like], 1] > tree.titles[[own.like, last.like], 0]
+            if (
+                first[own.like] is first[last.like]
+                and kind == own.kind == last.kind
+                and moved == own.repeats == last.repeats
+                and not titled.any()
+            ):
+                found.append(Leaf(low, high, kind, int(old.tokens[one]), own.repeats))
     return found
 
 
@@ -241,32 +259,30 @@ def _divided(tree: DocTree, start: int, end: int, kind: int, cap: int) -> list[L
 
 def _rebuilt(tree: DocTree, rows: dict[int, list[Leaf]], lengths: dict[int, int]) -> DocTree:
     """The tree with the leaves of some stretches replaced."""
-    if all(
-        [(int(tree.start[i]), int(tree.end[i])) for i in range(first, first + lengths[first])]
-        == [one[:2] for one in run]
-        for first, run in rows.items()
-    ):
-        return tree
     order: list[tuple[int, Leaf | None]] = []
     skip = 0
     for node in range(len(tree)):
         if node < skip:
             continue
         if node in rows:
-            order += [(node, one) for one in rows[node]]
+            order += [(node, one) if one.like < 0 else (one.like, None) for one in rows[node]]
             skip = node + lengths[node]
         else:
             order.append((node, None))
     at = np.array([node for node, _ in order], dtype=np.int64)
     number = {node: i for i, (node, one) in enumerate(order) if one is None}
     start, end, kind, tokens = tree.start[at], tree.end[at], tree.kind[at], tree.tokens[at]
+    titles, level = tree.titles[at], tree.level[at]
+    repeats = {number[leaf]: ranges for leaf, ranges in tree.repeats.items() if leaf in number}
     for i, (_, one) in enumerate(order):
         if one is not None:
-            start[i], end[i], kind[i], tokens[i] = one
+            start[i], end[i], kind[i], tokens[i] = one[:4]
+            titles[i] = 0
+            if one.repeats:
+                repeats[i] = one.repeats
     parent = np.array([number[int(up)] if up >= 0 else -1 for up in tree.parent[at]], dtype=np.int64)
-    repeats = {number[leaf]: ranges for leaf, ranges in tree.repeats.items() if leaf in number}
-    titles, level = tree.titles[at], tree.level[at]
     return replace(
         tree,
-        start=start, end=end, parent=parent, kind=kind, level=level, titles=titles, tokens=tokens, repeats=repeats,
+        start=start, end=end, parent=parent, kind=kind, level=level, titles=titles, tokens=tokens,
+        repeats=dict(sorted(repeats.items())),
     )  # fmt: skip

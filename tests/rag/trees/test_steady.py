@@ -14,7 +14,8 @@ from chunkers.structure import StructureChunker
 from rag.indexing import index
 from rag.models.tokens import counter
 from rag.trees.diff import difference
-from rag.trees.steady import Steady, unchanged
+from rag.trees.shared import unchanged
+from rag.trees.steady import Steady
 from rag.types import Document
 from retrievers.bm25 import BM25
 
@@ -91,6 +92,24 @@ def test_one_more_sentence_makes_one_chunk_new_or_two(text: str, where: float) -
     steady = difference(old, Steady().renew(fresh, old)).counts()
     assert 1 <= steady["added"] <= 2
     assert steady["added"] <= difference(old, fresh).counts()["added"]  # what the chunker alone would do
+
+
+def test_an_edit_beside_a_table_leaves_the_table_and_far_chunks_as_they_are() -> None:
+    table = "| a | b |\n| - | - |\n" + "".join(f"| ship {i} | berth {i * 7 % 5} |\n" for i in range(60))
+    text = f"{PROSE[:6000]}\n\n{table}\n{PROSE[6000:12000]}\n"
+    old = cut(text)
+    assert any(leaf.repeats for leaf in old.leaves())
+    for place in ("Ward 20 ", "Ward 70 ", "| ship 30 "):
+        at = text.index(place)
+        put_in = "| a new ship | berth 9 |\n" if place.startswith("|") else "Rain fell at noon. "
+        fresh = cut(text[:at] + put_in + text[at:])
+        made = Steady().renew(fresh, old)
+        made.check()
+        found = difference(old, made).counts()
+        assert found["added"] <= (2 if put_in[0] == "R" else difference(old, fresh).counts()["added"])
+        assert sum(bool(leaf.repeats) for leaf in made.leaves()) == sum(bool(leaf.repeats) for leaf in fresh.leaves())
+        for leaf in made.leaves():
+            assert all(made.document.text[a:b].startswith("| a |") for a, b in leaf.repeats[:1])
 
 
 def test_two_far_edits_are_two_changes() -> None:
