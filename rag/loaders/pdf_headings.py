@@ -4,6 +4,11 @@ For every line the signs are added up: larger or bolder type than the body's, a 
 in the contents; against it speak sentences, captions, formulas, small type. Lines of one style are judged together
 too, because headings look alike. The number is left to the validator (`rag.loaders.outline`), which has the
 last word.
+
+Held against hidden bookmarks (`evals/reproduce/pdf_outline.py`; files that no rule was made on, means over documents,
+95 %): in 76 manuals 92.9 % of the headings are found (87.7 to 97.0), in 79 articles and class manuals of publishers
+88.7 % (83.6 to 93.1); of those found 83.6 and 88.0 % have the bookmark's level, 94.4 and 96.3 % after one constant
+shift a document. Precision is 79.8 and 72.3 %, for what is printed as a heading often has no bookmark.
 """
 
 from __future__ import annotations

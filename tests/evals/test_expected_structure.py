@@ -38,6 +38,18 @@ def test_documents_that_no_rule_was_made_on_are_read_as_well():
         assert PINNED["unmarked"][name]["value"] - PINNED["held"][name]["value"] < most
 
 
+def test_the_docstring_says_what_is_pinned():
+    from rag.loaders import titles
+
+    said = " ".join((titles.__doc__ or "").split())
+    held = PINNED["held"]
+    f1 = held["heading_f1"]
+    short = lambda value: f"{value:.3f}".lstrip("0")  # noqa: E731
+    assert f"{f1['n']} documents" in said
+    assert f"F1 {short(f1['value'])} (95 %: {short(f1['low'])} to {short(f1['high'])})" in said
+    assert all(short(held[key]["value"]) in said for key in ("heading_precision", "level_accuracy", "level_shifted"))
+
+
 def test_layouts_with_signs_are_read_nearly_whole_and_lines_without_blanks_worst():
     rows = PINNED["layouts"]
     assert set(rows) == set(LAYOUTS)
