@@ -18,6 +18,7 @@ __all__ = ["COPY", "alike", "floods"]
 
 COPY = 0.8  # words in common from which two passages are copies: mirrors and boilerplate, no flood
 AIMED = 0.6  # share of the question's words that a passage of a flood holds
+JOINS = 0.4  # the same, of a passage that joins a flood found without it
 DENSE = 0.1  # share of its own words that are the question's
 NEAR = 0.2  # words in common from which two passages say the same
 CLAIM = 0.7  # share of the group that holds a word of its claim
@@ -47,6 +48,18 @@ class _Group:
             members = kept
         return []
 
+    def joining(self, members: Sequence[int]) -> list[int]:
+        """Others that make the claim of a flood and are near to one of its members."""
+        claim = self.claim(members)
+        return [
+            i
+            for i, bag in enumerate(self.bags)
+            if i not in members
+            and _aimed(self.question, bag, JOINS)
+            and len(claim & bag) >= TRUE_TO * len(claim)
+            and any(NEAR <= alike(bag, self.bags[j]) < COPY for j in members)
+        ]
+
 
 def alike(a: frozenset[str], b: frozenset[str]) -> float:
     """Words in common, as a share of the words of both (Jaccard)."""
@@ -62,7 +75,8 @@ def floods(
     Two passages are linked when they come from different sources, hold six of ten of the question's words, consist to a
     tenth of them, and share a fifth of their words, of which one is not the question's; copies are not linked. Of each
     connected group those stay that are linked to `least - 1` others and hold half of the words that seven of ten
-    members share beyond the question.
+    members share beyond the question. Passages that hold four of ten of the question's words and half of that claim, and
+    are near to one member, join.
 
     Args:
         question: stems of the question's words.
@@ -90,13 +104,15 @@ def floods(
         close = [i for i in sorted(members) if len(linked[i]) >= least - 1]
         blamed = group.true(close, least)
         if blamed:
-            found.append(tuple(blamed))
+            joined = sorted({*blamed, *group.joining(blamed)})
+            found.append(tuple(joined))
+            left = [i for i in left if i not in joined]
     return found
 
 
-def _aimed(question: frozenset[str], bag: frozenset[str]) -> bool:
+def _aimed(question: frozenset[str], bag: frozenset[str], share: float = AIMED) -> bool:
     shared = len(question & bag)
-    return shared >= AIMED * len(question) and shared >= DENSE * len(bag)
+    return shared >= share * len(question) and shared >= DENSE * len(bag)
 
 
 def _connected(start: int, linked: dict[int, set[int]]) -> set[int]:
