@@ -86,7 +86,8 @@ class Listwise:
 
     RankGPT: Sun et al., "Is ChatGPT Good at Search? Investigating Large Language Models as Re-Ranking Agents", EMNLP
     2023, https://arxiv.org/abs/2304.09542, section 3.2: windows of 20 from the last hits to the first, each 10 over the
-    one before, so that the best move up through all of them. Departures: the answer is JSON; a number named twice
+    one before, so that the best move up through all of them. Departures: the last window begins at the first hit,
+    however many there are; the answer is JSON; a number named twice
     counts where it came first, one that was not shown is left out, one that was left out keeps its old place behind
     the named, and all three are counted; a window whose answer cannot be used, after one repair, keeps its order, as
     every window does where there is no model.

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.doctree import flat
-from rag.errors import ModelError
+from rag.errors import ConfigError, ModelError
 from rag.lexical import match
+from rag.models.onnx import OnnxScorer
 from rag.types import Document, Hit, Hits, Query
 from rerankers.cross_encoder import CrossEncoder
 
@@ -87,3 +88,65 @@ def test_the_embedded_model_finds_the_passage_that_answers() -> None:
     texts = ("Hamlet was written by William Shakespeare.", "It is raining in Paris.", "Hamlet is a small settlement.")
     hits = Hits(Query("q", "who wrote Hamlet"), tuple(hit(t, str(i)) for i, t in enumerate(texts)))
     assert next(h.doc for h in CrossEncoder()(hits)) == "0"
+
+
+@dataclass(frozen=True)
+class Short(Words):
+    """Reads no more than 60 characters of a text, and says so."""
+
+    def ends(self, query: str, texts) -> np.ndarray:
+        return np.array([min(60, len(text)) for text in texts], dtype=np.int64)
+
+
+def test_a_passage_that_is_too_long_is_cut_at_a_sentence_end_and_counted() -> None:
+    long = "Ann signs the lease today in Vell harbour. " + "Then many dogs bark at night, and so on without an end " * 9
+    hits = Hits(Query("q", "who signs the lease"), (hit(long, "a"), hit("Bob.", "b")))
+    seen: list[str] = []
+
+    class Noted(Short):
+        def score(self, query: str, texts) -> np.ndarray:
+            seen.extend(texts)
+            return super().score(query, texts)
+
+    out = CrossEncoder(scorer=Noted())(hits)
+    assert seen == ["Ann signs the lease today in Vell harbour. ", "Bob."]
+    note = out.notes["rerankers/cross-encoder"]
+    assert (note["cut"], note["unread"]) == (1, len(long) - 43)
+    assert out[0].text == long
+
+
+def test_a_probability_keeps_the_order_and_its_threshold_drops() -> None:
+    texts = ("Ann signs the lease.", "the lease", "Dogs bark.")
+    hits = Hits(Query("q", "who signs the lease"), tuple(hit(t, str(i)) for i, t in enumerate(texts)))
+    plain = CrossEncoder(scorer=Words())(hits)
+    likely = CrossEncoder(scorer=Words(), scores="probability", fit=(2.0, -1.0))(hits)
+    assert [h.doc for h in likely] == [h.doc for h in plain]
+    mean = np.mean([h.score for h in plain])
+    assert [h.score for h in likely] == pytest.approx([1 / (1 + np.exp(1 - 2 * (h.score - mean))) for h in plain])
+    for scores in ("logit", "probability"):
+        out = CrossEncoder(scorer=Words(), scores=scores, fit=(2.0, -1.0), least=0.3)(hits)
+        assert [h.doc for h in out] == [h.doc for h in likely if h.score >= 0.3]
+        assert 0 < len(out) < 3
+        assert {d.reason.split(" < ")[1] for d in out.drops} == {"least=0.3"}
+
+
+def test_a_scorer_without_a_fit_gives_no_probability() -> None:
+    hits = Hits(Query("q", "lease"), (hit("a", "a"),))
+    with pytest.raises(ConfigError, match="rerankers/cross-encoder: fit: none is stored for 'words'"):
+        CrossEncoder(scorer=Words(), least=0.5)(hits)
+    for fit in ((0.0, 1.0), (-1.0, 0.0), (1.0, float("nan"))):
+        with pytest.raises(ConfigError, match="fit: must be a slope above 0"):
+            CrossEncoder(scorer=Words(), fit=fit)
+
+
+@pytest.mark.model
+def test_the_embedded_model_tells_how_far_it_reads() -> None:
+    scorer = OnnxScorer()
+    long = "The harbour of Vell is deep. " * 200
+    ends = scorer.ends("how deep is it", [long, "short", ""])
+    assert ends[1:].tolist() == [5, 0]
+    assert 0 < ends[0] < len(long)
+    cut = scorer.score("how deep is it", [long[: ends[0]], long])
+    assert cut[0] == cut[1]
+    out = CrossEncoder()(Hits(Query("q", "how deep is it"), (hit(long, "a"),)))
+    assert out.notes["rerankers/cross-encoder"]["cut"] == 1
