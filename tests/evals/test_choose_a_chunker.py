@@ -71,12 +71,11 @@ def auto() -> list[str]:
     found = pinned("auto")
     rows = [
         f"| {name} | {told(three(one['tau']['mean'], 'tau', 'low', 'high'), 2)}"
-        f" | {told(three(one['tau_same_size']['mean'], 'tau', 'low', 'high'), 2)}"
         f" | {one['rows']['auto'][0]:.1f} | {one['rows']['structure 160'][0]:.1f} | {one['questions']} |"
         for name, one in found["sets"].items()
     ]
     gain = found["auto_less"]["structure 160"][0]
-    return [*rows, f"| all, gain | | | {told(three(gain, 'delta', 'low', 'high'))} | | {gain['n']} |"]
+    return [*rows, f"| all, gain | | {told(three(gain, 'delta', 'low', 'high'))} | | {gain['n']} |"]
 
 
 def late() -> list[str]:
@@ -84,6 +83,19 @@ def late() -> list[str]:
         f"| {name} | {' | '.join(told(three(gain, 'delta', 'low', 'high')) for gain in gains)} | {gains[0]['n']} |"
         for name, gains in pinned("late_chunks")["pairs"].items()
     ]
+
+
+def meta() -> list[str]:
+    return [
+        f"| {name} | {' | '.join(told(three(row[budget], 'gain', 'low', 'high')) for budget in ('512', '1024'))} |"
+        for name, row in pinned("meta")["all"].items()
+        if name != "structure"
+    ]
+
+
+def in_order() -> list[str]:
+    share = pinned("auto")["in_order"]
+    return [f"| {100 * share['value']:.0f} ({100 * share['low']:.0f} to {100 * share['high']:.0f}) | {share['n']} |"]
 
 
 def sizes() -> list[str]:
@@ -116,6 +128,9 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "packing": packing,
     "code": code,
     "intent": intent,
+    "meta": meta,
+    "auto": auto,
+    "in order": in_order,
     "fields, bm25": partial(fields, "bm25"),
     "fields, hybrid": partial(fields, "hybrid"),
     "verified": verified,
