@@ -12,6 +12,7 @@ from rag.models.embed import Embedder
 from rag.notes import Note, noted
 from rag.stage import Field, stage
 from rag.trees.cohesion import depths, signal
+from rag.trees.graft import grafted
 from rag.trees.regroup import Made, regrouped
 from rag.trees.watershed import even, levels, runs
 
@@ -49,9 +50,23 @@ class Clusters:
     max_children: int = Field(default=12, ge=2, description="children of a node at most")
     max_depth: int = Field(default=8, ge=1, description="nodes above a leaf at most")
     width: int = Field(default=2, ge=1, le=16, description="chunks compared on each side of a gap")
+    steady: bool = Field(default=False, description="after an edit keep groups where they were; see trees/steady")
     embedder: SkipValidation[Embedder] | None = Field(
         default=None, description="compare chunks by their vectors; None by the words they share"
     )
+
+    def renew(self, tree: DocTree, old: DocTree, /) -> DocTree:
+        """As a call; with `steady` the groups of the tree before stay, as long as they keep both limits.
+
+        Args:
+            tree: the new tree.
+            old: the tree of the same document before.
+        """
+        if not self.steady:
+            return self(tree)
+        most = max(self.max_children, _root(len(tree.leaf_ids), self.max_depth))
+        found = grafted(tree, old, most, self.max_depth)
+        return self(tree) if found is None else found
 
     def __call__(self, tree: DocTree, /) -> DocTree:
         """The tree with its fan-out and depth bounded."""

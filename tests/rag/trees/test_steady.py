@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plants import leaf_texts, leaves, planted
+from plants import leaf_texts, leaves, planted, shape
 
 from chunkers.structure import StructureChunker
 from rag.indexing import index
 from rag.models.tokens import counter
+from rag.trees.clusters import Clusters
 from rag.trees.diff import difference
 from rag.trees.shared import unchanged
 from rag.trees.steady import Steady
@@ -136,3 +137,33 @@ def test_an_index_brought_up_to_date_embeds_one_leaf() -> None:
     assert report.new_leaves <= 2
     store, report = index(*args, [Document("d", PROSE)], base=store)
     assert report.new_leaves <= 2
+
+
+@settings(max_examples=80, deadline=None)
+@given(leaf_texts, st.integers(2, 5), st.data())
+def test_groups_that_stay_keep_leaves_order_and_limits(rows: Any, most: int, data: Any) -> None:
+    grow = Clusters(max_children=most, max_depth=6, steady=True)
+    at = data.draw(st.integers(0, len(rows)))
+    put_in = data.draw(leaf_texts.filter(lambda some: len(some) < 9))
+    cut_out = data.draw(st.integers(0, 4))
+    new = planted([*rows[:at], *put_in, *rows[at + cut_out :]])
+    made = grow.renew(new, grow(planted(rows)))
+    made.check()
+    assert leaves(made) == leaves(new)
+    assert [n.title for n in made if n.title] == [n.title for n in grow(new) if n.title]
+    fresh, found = shape(grow(new)), shape(made)
+    assert found[1] <= 6
+    assert found[0] <= max(most, fresh[0])
+    assert grow.renew(new, made) == made
+    assert Clusters(max_children=most).renew(new, made) == Clusters(max_children=most)(new)
+
+
+def test_with_groups_that_stay_an_edit_makes_its_own_path_stale() -> None:
+    grow = Clusters(steady=True)
+    rows = [(0, f"Part {i // 7} speaks of thing{i // 7} and of matter{i * i % 31}. ") for i in range(400)]
+    tree = grow(planted(rows))
+    for at in (0, 31, 200, 399):
+        changed = grow.renew(planted([*rows[:at], (0, rows[at][1] + "More of it. "), *rows[at + 1 :]]), tree)
+        found = difference(tree, changed).counts()
+        assert found["added"] == found["removed"] == 1
+        assert found["stale"] <= shape(changed)[1]
