@@ -4,9 +4,9 @@ A folder's PDFs are read as they are; its Markdown files are set in five layouts
 bundled manual is, where no folder is given. Each folder below is a row. Pinned is a folder of three: `manuals`, 79 PDFs
 of the Debian 12 packages doxygen-doc, gnuplot-doc, groff, octave-doc, pari-doc, r-doc-pdf, valgrind,
 texlive-humanities-doc and texlive-latex-recommended-doc; `journals`, 80 PDFs of texlive-publishers-doc, articles,
-theses and class manuals in a dozen languages, one a folder, drawn with seed 1 from those with 5 bookmarks and 4 to 150
-pages; `markdown`, 16 files of the Rust book and of Pydantic AI's documentation. The rules were made on other files:
-68 manuals, 104 journals, 8 texts. Results, by file, are in `evals/expected/pdf_outline.json`.
+dissertations and class manuals in a dozen languages, one a folder, drawn with seed 1 from those with 5 bookmarks and
+4 to 150 pages; `markdown`, 16 files of the Rust book and of Pydantic AI's documentation. The rules were made on other
+files: 68 manuals, 104 journals, 8 texts. Results, by file, are in `evals/expected/pdf_outline.json`.
 
 Every file with bookmarks is read with `use_bookmarks=False`. A bookmark counts where its title stands on its page (a
 cover or an unprinted title cannot be found); it is found where a heading on that page says the same: at least .85 of
