@@ -10,7 +10,8 @@ of the others, and chunkers that ask a language model are held to the same by th
 Pinned is a folder of twelve: `python-docs`, `sqlite-docs`, `rust-book`, `pydantic-ai-docs` (documentation sites in
 reStructuredText, HTML and Markdown), `rfcs` (drafts and RFCs of xml2rfc 3.21.0's tests), `contracts` (CUAD), `ndas`
 (ContractNLI), `papers` (QASPER), `articles` (COVID-QA), `filings` (a yearly report as inline XBRL, TAT-QA's notes),
-`pdfs` (30 manuals and journals of `pdf_outline`), `code` (this project's own, as it was), in `evals/expected/spans.json`.
+`pdfs` (30 manuals and journals of `pdf_outline`), `code` (this project's own, as it was), in
+`evals/expected/spans.json`.
 """
 
 from __future__ import annotations
