@@ -146,20 +146,34 @@ def keyphrases(
     weight = {one: math.log1p(n) * known.get(one, rarest) for one, n in counts.items()}
     places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for run in runs:
-        stems, size = tuple(word[2] for word in run), len(run)
-        for i in range(size):
-            begin = run[i][0]
+        size = len(run)
+        if size == 1:  # most runs
+            begin, end, one, _ = run[0]
+            if (one,) in places:
+                places[one,].append((begin, end))
+            else:
+                places[one,] = [(begin, end)]
+            continue
+        stems = tuple([word[2] for word in run])
+        for i, word in enumerate(run):
+            begin = word[0]
             for j in range(i + 1, min(size, i + LONGEST) + 1):
-                spans = places.setdefault(stems[i:j], [])
-                if not spans or spans[-1][1] <= begin:
+                key = stems[i:j]
+                spans = places.get(key)
+                if spans is None:
+                    places[key] = [(begin, run[j - 1][1])]
+                elif spans[-1][1] <= begin:
                     spans.append((begin, run[j - 1][1]))
     scored = []
     for key, spans in places.items():
-        total = 0.0
-        for one in key if len(key) == 1 else dict.fromkeys(key):
-            total += weight[one]
-        score = total / ROOTS[len(key)] * (LOG2 if len(spans) == 1 else math.log1p(len(spans)))
-        scored.append((-score, spans[0][0], len(key), key, spans))
+        length = len(key)
+        total = weight[key[0]]
+        if length > 1:
+            for one in key[1:] if len(set(key)) == length else tuple(dict.fromkeys(key))[1:]:
+                total += weight[one]
+            total /= ROOTS[length]
+        held = len(spans)
+        scored.append((-total * (LOG2 if held == 1 else math.log1p(held)), spans[0][0], length, key, spans))
     scored.sort()
     return _distinct(text, scored, k)
 
