@@ -75,8 +75,8 @@ def floods(
     Two passages are linked when they come from different sources, hold six of ten of the question's words, consist to a
     tenth of them, and share a fifth of their words, of which one is not the question's; copies are not linked. Of each
     connected group those stay that are linked to `least - 1` others and hold half of the words that seven of ten
-    members share beyond the question. Passages that hold four of ten of the question's words and half of that claim, and
-    are near to one member, join.
+    members share beyond the question. Passages that hold four of ten of the question's words and half of that claim,
+    and are near to one member, join.
 
     Args:
         question: stems of the question's words.
