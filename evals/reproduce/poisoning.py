@@ -6,8 +6,11 @@ Three attacks. `flood`: PoisonedRAG's five passages a question that argue for a 
 kind (`evals/synth/poison.py`); the true paragraph stays. The sets of `CLEAN` hold nothing planted: all that is
 quarantined there is lost.
 
-Two guards. `words`: `rerankers/verify` as it comes behind BM25's first 20, no model at all. `guarded`: the recipe,
-where an embedder settles ties. Precision, recall and F1 are of quarantined passages over all questions, planted or
+Three guards. `words`: `rerankers/verify` as it comes behind BM25's first 20, no model at all. `embedder`: the same,
+where
+an embedder settles ties between rival values. `guarded`: the recipe, measured on the floods.
+
+Precision, recall and F1 are of quarantined passages over all questions, planted or
 not; only planted passages that were retrieved count. Honest loss is the share of honest passages that were
 quarantined, gold loss the share of questions that lost a relevant one. `PoisonF1`, `HonestLoss` and `PoisonInContext`
 are the metrics of that name over the questions with planted passages. Intervals are percentile bootstraps over
@@ -35,6 +38,7 @@ from evals.metrics.poison import f1, honest_loss, in_context
 from evals.reproduce import SAMPLE, as_table
 from evals.stats import interval, paired
 from evals.synth.poison import plant, write
+from rag.models.onnx import OnnxEmbedder
 from rag.pipeline import Pipeline
 from rag.types import Document, Hits
 from rerankers.verify import Verify
@@ -48,15 +52,14 @@ __all__ = ["CLEAN", "METEORA", "UNSEEN", "Case", "cases", "figures", "reproduce"
 METEORA = 0.44  # F1 it reports for one planted passage in 30 of 100 questions
 FLOODED = ("poisoned_nq", "poisoned_hotpotqa")
 SWAPPED = ("nq_open", "squad_articles", "hotpotqa", "covid_qa")
-EMBEDDED = ("nq_open", "squad_articles")  # swaps that the recipe is measured on
 CLEAN = ("docs_qa", "mtrag", "twowiki", "scifact", "contractnli", "clapnq", "multihop_rag_facts")
 UNSEEN = ("strategyqa", "cuad_spans", "tatqa", "nq_long", "qasper_small", "chunking_eval")
 SHARE = 0.3
 LIMIT = 150  # questions of a set
-FEWER = 60  # of a swapped set, for the recipe
 DEPTH = 20
 WIKIPEDIA = SAMPLE.parent / "wikipedia"
 WORDS = Pipeline(chunker=StructureChunker(), stages=(BM25(k=DEPTH), Verify()))
+TIES = Pipeline(chunker=StructureChunker(), stages=(BM25(k=DEPTH), Verify(embedder=OnnxEmbedder())))
 
 
 class Case(NamedTuple):
@@ -232,8 +235,7 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
             for name in SWAPPED:
                 data, items = _swap(load(given.data / name), place / f"{name}-swap", limit, given.seed)
                 measure(f"swap, {name}: words", data, items, WORDS)
-                if name in EMBEDDED:
-                    measure(f"swap, {name}: guarded", data, items[:FEWER], guarded)
+                measure(f"swap, {name}: embedder", data, items, TIES)
             for kind, names in (("clean", CLEAN), ("clean, unseen", UNSEEN)):
                 for name in names:
                     data = load(given.data / name)
