@@ -92,7 +92,7 @@ def broken(tree: DocTree, whole: DocTree) -> Counter[str]:
         found["quoted"] += _misquoted(one)
         up = one.parent.tolist()
         found["single"] += up[0] != -1 or any(not 0 <= above < i for i, above in enumerate(up[1:], 1))
-    found["quoted"] += _lost(whole)
+    found["quoted"] += 0 if found["single"] else _lost(whole)
     again = grown(tree.document)[1]
     found["hashed"] += (pack_tree(again) != pack_tree(whole)) + _unhashed(whole)
     found["bounded"] += _unbounded(whole)
