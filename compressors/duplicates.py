@@ -46,14 +46,14 @@ def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
                 break
         if unit not in found and mine:
             facts[unit] = sure | ({"!"} if _negated(words) else frozenset())
-            for one in mine:
+            for one in mine | _shingles(words, 1):  # a short unit looks for its words
                 index[one].append(unit)
     return found
 
 
-def _shingles(words: Sequence[str]) -> frozenset[tuple[str, ...]]:
+def _shingles(words: Sequence[str], run: int = 0) -> frozenset[tuple[str, ...]]:
     low = [word.lower() for word in words]
-    run = 1 if len(low) < SHORT else RUN
+    run = run or (1 if len(low) < SHORT else RUN)
     return frozenset(tuple(low[i : i + run]) for i in range(len(low) - run + 1))
 
 
