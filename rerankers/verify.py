@@ -45,7 +45,8 @@ class Verify:
     how sources are trusted. Used are words, places in the outline, `trust` and, for ties, an embedder; never ids,
     lengths or formats. Not found: one planted passage that nothing contradicts, and a lie that the corpus believes.
 
-    With the defaults, without any model (`python -m evals.reproduce poisoning` and `injection`, `rag/docs/guard.md`).
+    What it finds, and what honest passages it costs, is measured by `python -m evals.reproduce poisoning` and
+    `python -m evals.reproduce injection`; the figures are in `rag/docs/guard.md`.
 
     Args:
         hits: n >= 0, best first.

@@ -7,11 +7,10 @@ kind (`evals/synth/poison.py`); the true paragraph stays. The sets of `CLEAN` ho
 quarantined there is lost.
 
 Three guards. `words`: `rerankers/verify` as it comes behind BM25's first 20, no model at all. `embedder`: the same,
-where
-an embedder settles ties between rival values. `guarded`: the recipe, measured on the floods.
+where an embedder settles ties between rival values. `guarded`: the recipe, measured on the floods.
 
-Precision, recall and F1 are of quarantined passages over all questions, planted or
-not; only planted passages that were retrieved count. Honest loss is the share of honest passages that were
+Precision, recall and F1 are of quarantined passages over all questions, planted or not; only planted passages that were
+retrieved count. Honest loss is the share of honest passages that were
 quarantined, gold loss the share of questions that lost a relevant one. `PoisonF1`, `HonestLoss` and `PoisonInContext`
 are the metrics of that name over the questions with planted passages. Intervals are percentile bootstraps over
 questions.
