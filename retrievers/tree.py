@@ -55,9 +55,10 @@ class TreeRetriever:
     On TreeBench's closed pool (222 questions on regulations, `evals.reproduce.treebench`) evidence recall at 10 is 69.9
     for flat BM25, 73.5 for `collapsed`, 74.0 for `beam` (gain 4.0, 95 %: 2.5 to 5.9) and 74.0 with `bundle` 1; on
     questions that do not quote their evidence 45.3, 48.8, 48.8 and 50.3. Over a million nodes and BM25 a question takes
-    14 ms (95th percentile 16), 23 (28) with routes to 16 documents (`evals.bench.nodes`, processor time). Where one passage
-    answers and a cross-encoder reads 40, sections add nothing: 0.0 points of recall at 512 tokens (95 %: -0.5 to 0.4), 0.1
-    (-0.5 to 0.7) at 1,024, over eight sets of long documents (`evals.reproduce.trees`).
+    14 ms (95th percentile 16), 23 (28) with routes to 16 documents (`evals.bench.nodes`, processor time).
+
+    Where one passage answers and a cross-encoder reads 40, sections add nothing, over eight sets of long documents
+    (`evals.reproduce.trees`): 0.0 points of recall at 512 tokens (95 %: -0.5 to 0.4), 0.1 (-0.5 to 0.7) at 1,024.
 
     Args:
         query: scope and filters are honoured.

@@ -38,7 +38,7 @@ def test_the_tree_is_ahead_on_the_mean_of_the_sets_and_a_point_behind_on_none(bu
 def test_sections_add_nothing_to_the_same_scores_as_the_docs_say(budget: str) -> None:
     mean, low, high = PINNED["pairs"]["tree against flat, neighbours"]["means"]["all"][budget]
     assert low < 0 < high
-    told = f"{mean:.1f} points" if budget == "512" else f"{mean:.1f}\n    ({low:.1f} to {high:.1f}) at 1,024"
+    told = f"{mean:.1f} points" if budget == "512" else f"{mean:.1f} ({low:.1f} to {high:.1f}) at 1,024"
     assert told in (TreeRetriever.__doc__ or "")
 
 
