@@ -2,7 +2,7 @@
 
 Each order is put between two sentences of a passage of documentation, in plain sight or hidden: in comments, unseen
 elements and attributes of HTML, between characters of no width, in base64, hex, Unicode's block of tags, in reverse, in
-letters that look alike. Orders come in nine languages. Those `known` were there while the rules were written; those
+letters that look alike. Orders come in ten languages. Those `known` were there while the rules were written; those
 `held out` were written before the rules, by the same hand, and never used to change them
 (`evals/samples/injections/orders.json`).
 
