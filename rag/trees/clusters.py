@@ -65,7 +65,9 @@ class Clusters:
         if not self.steady:
             return self(tree)
         most = max(self.max_children, _root(len(tree.leaf_ids), self.max_depth))
-        found = grafted(tree, old, most, self.max_depth)
+        kept = _kept(tree, most, self.max_depth)
+        plain, below = _dissolved(tree, kept)
+        found = grafted(plain, below, old, most, self.max_depth)
         return self(tree) if found is None else found
 
     def __call__(self, tree: DocTree, /) -> DocTree:

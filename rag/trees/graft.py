@@ -11,7 +11,7 @@ from rag.trees.regroup import Made, regrouped
 __all__ = ["grafted"]
 
 
-def grafted(tree: DocTree, old: DocTree, most: int, deepest: int) -> DocTree | None:
+def grafted(tree: DocTree, below: list[list[int]], old: DocTree, most: int, deepest: int) -> DocTree | None:
     """The new tree with the groups that the old one has above the same parts.
 
     Parts are matched in order by their text, and what stands between two matches by place; a new part joins the group
@@ -19,6 +19,7 @@ def grafted(tree: DocTree, old: DocTree, most: int, deepest: int) -> DocTree | N
 
     Args:
         tree: the new tree, without groups.
+        below: its children, those of sections that gave way with their parents; groups are added to it.
         old: the tree before, with groups.
         most: children of a node at most.
         deepest: nodes above a leaf at most.
@@ -26,9 +27,8 @@ def grafted(tree: DocTree, old: DocTree, most: int, deepest: int) -> DocTree | N
     Returns:
         None where that breaks a limit, or where sections that need groups are new.
     """
-    if "headings" in old.notes or any(KINDS[kind] == "group" for kind in tree.kind.tolist()):
+    if any(KINDS[kind] == "group" for kind in tree.kind.tolist()):
         return None
-    below = [list(children) for children in tree.child_ids]
     keys, old_keys = _keys(tree), _keys(old)
     made: list[Made] = []
     pairs = [(0, 0)]
@@ -42,7 +42,7 @@ def grafted(tree: DocTree, old: DocTree, most: int, deepest: int) -> DocTree | N
             if how in ("equal", "replace"):
                 for was, now in zip(before[a:b], parts[c:d], strict=False):
                     home[now] = int(old.parent[was])
-                    if tree.child_ids[now] and old.child_ids[was]:
+                    if below[now] and old.child_ids[was]:
                         pairs.append((now, was))
         if len(parts) > most:
             last = next(iter(home.values()), twin)
@@ -53,7 +53,7 @@ def grafted(tree: DocTree, old: DocTree, most: int, deepest: int) -> DocTree | N
             below[node] = _above(old, twin, held, below, made)
             if sum(map(len, held.values())) != len(parts) or twin in held:
                 return None
-    grown = regrouped(tree, below, made) if made else tree
+    grown = regrouped(tree, below, made)
     return grown if _within(grown, most, deepest) else None
 
 
