@@ -6,6 +6,9 @@ first mark and is here asked for the mean, and all-MiniLM-L6-v2, which was train
 with its title and headings in front; `section` and `document` are `reads` of `retrievers/dense`. Each alone and fused
 with BM25.
 
+What came out (`evals/expected/late_chunks.json`): no gain anywhere on five sets. With MiniLM the difference is not told
+from chance, with bge-small asked for means it is a loss of 14 points in 512 tokens; fusion with BM25 hides most of it.
+
 Documents and questions are drawn as in the study `intent`, with fewer characters. Nothing was tuned here.
 """
 
@@ -48,26 +51,29 @@ __all__ = ["BUDGETS", "PAIRS", "SETS", "rows", "scores"]
 SETS = ("squad_long", "covid_qa", "contractnli", "squad_articles", "tatqa")
 BUDGETS = (512, 1024)
 CHARACTERS = 100_000
-PAIRS: Sequence[tuple[str, str]] = (  # what, and against what
-    *(
-        (f"{name}, {reads}{fused}", f"{name}, plain{fused}")
-        for fused in ("", ", with BM25")
-        for name in ("bge mean", "MiniLM")
-        for reads in ("section", "document")
-    ),
-    ("bge mean, plain", "bge first, plain"),
-    ("bge mean, section", "bge first, plain"),
+PAIRS: Sequence[tuple[str, str]] = tuple(  # what, and against what
+    (f"{one}{fused}", f"{base}{fused}")
+    for fused in ("", ", with BM25")
+    for one, base in (
+        ("MiniLM, section", "MiniLM, plain"),
+        ("MiniLM, document", "MiniLM, plain"),
+        ("bge mean, section", "bge mean, plain"),
+        ("bge mean, section", "bge first, plain"),
+    )
 )
 
 
 def rows() -> dict[str, Retriever]:
     """Name -> retriever: each embedder and way to read, alone and fused."""
     mean, small = OnnxEmbedder(pooling="mean"), SentenceTransformersEmbedder()
-    alone = {"bge first, plain": Dense(k=200)}
-    for name, embedder in (("bge mean", mean), ("MiniLM", small)):
-        alone[f"{name}, plain"] = Dense(embedder=embedder, k=200)
-        alone[f"{name}, section"] = Dense(embedder=embedder, k=200, reads="section")
-        alone[f"{name}, document"] = Dense(embedder=embedder, k=200, reads="document")
+    alone = {
+        "MiniLM, plain": Dense(embedder=small, k=200),
+        "MiniLM, section": Dense(embedder=small, k=200, reads="section"),
+        "MiniLM, document": Dense(embedder=small, k=200, reads="document"),
+        "bge first, plain": Dense(k=200),
+        "bge mean, plain": Dense(embedder=mean, k=200),
+        "bge mean, section": Dense(embedder=mean, k=200, reads="section"),
+    }
     found: dict[str, Retriever] = {**alone}
     for name, dense in alone.items():
         found[f"{name}, with BM25"] = Hybrid(retrievers=(BM25(k=100), dense), k=100)

@@ -131,6 +131,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "meta": meta,
     "auto": auto,
     "in order": in_order,
+    "late": late,
     "fields, bm25": partial(fields, "bm25"),
     "fields, hybrid": partial(fields, "hybrid"),
     "verified": verified,
