@@ -8,6 +8,7 @@ __all__ = ["BEFORE", "DROP", "GAP", "HUSHED", "MODEL", "OPEN", "ORDERS", "SAY", 
 
 
 def one(pattern: str, *, flags: int = re.IGNORECASE) -> re.Pattern[str]:
+    """A pattern, whatever the case."""
     return re.compile(pattern, flags)
 
 

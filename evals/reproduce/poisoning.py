@@ -7,7 +7,7 @@ kind (`evals/synth/poison.py`); the true paragraph stays. The sets of `CLEAN` ho
 quarantined there is lost.
 
 Three guards. `words`: `rerankers/verify` as it comes behind BM25's first 20, no model at all. `embedder`: the same,
-where an embedder settles ties between rival values. `guarded`: the recipe, measured on the floods.
+where an embedder settles ties between rival values. `guarded`: the recipe, measured on one flood.
 
 Precision, recall and F1 are of quarantined passages over all questions, planted or not; only planted passages that were
 retrieved count. Honest loss is the share of honest passages that were
@@ -50,6 +50,7 @@ __all__ = ["CLEAN", "METEORA", "UNSEEN", "Case", "cases", "figures", "reproduce"
 
 METEORA = 0.44  # F1 it reports for one planted passage in 30 of 100 questions
 FLOODED = ("poisoned_nq", "poisoned_hotpotqa")
+GUARDED = ("poisoned_nq",)  # floods that the recipe is measured on
 SWAPPED = ("nq_open", "squad_articles", "hotpotqa", "covid_qa")
 CLEAN = ("docs_qa", "mtrag", "twowiki", "scifact", "contractnli", "clapnq", "multihop_rag_facts")
 UNSEEN = ("strategyqa", "cuad_spans", "tatqa", "nq_long", "qasper_small", "chunking_eval")
@@ -230,7 +231,8 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
                 measure(f"flood, {name}: words", data, data.items[:limit], WORDS)
                 front = _in_front(data, place / name)
                 measure(f"flood, {name}, question in front: words", front, front.items[:limit], WORDS)
-                measure(f"flood, {name}: guarded", data, data.items[:limit], guarded)
+                if name in GUARDED:
+                    measure(f"flood, {name}: guarded", data, data.items[:limit], guarded)
             for name in SWAPPED:
                 data, items = _swap(load(given.data / name), place / f"{name}-swap", limit, given.seed)
                 measure(f"swap, {name}: words", data, items, WORDS)
