@@ -93,6 +93,14 @@ def meta() -> list[str]:
     ]
 
 
+def chroma() -> list[str]:
+    return [
+        f"| {name} | {row['tokens']:.0f} | {row['omega'][0]:.1f} | {row['recall'][0]:.1f} | {row['recall_1024'][0]:.1f}"
+        f" | {told(row['recall_1024_less_base'])} |"
+        for name, row in pinned("chroma_best")["rows"].items()
+    ]
+
+
 def in_order() -> list[str]:
     share = pinned("auto")["in_order"]
     return [f"| {100 * share['value']:.0f} ({100 * share['low']:.0f} to {100 * share['high']:.0f}) | {share['n']} |"]
@@ -128,6 +136,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "packing": packing,
     "code": code,
     "intent": intent,
+    "chroma": chroma,
     "meta": meta,
     "auto": auto,
     "in order": in_order,
