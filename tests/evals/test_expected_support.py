@@ -1,0 +1,58 @@
+"""What the bubble keeps of multi-hop support is pinned, said as measured, and a small case is measured again."""
+
+import json
+import re
+from pathlib import Path
+
+from compressors.bubble import Bubble
+from compressors.choosing import Weights
+from evals.reproduce import support
+
+PINNED = json.loads((Path(__file__).parents[2] / "evals" / "expected" / "support.json").read_text())
+
+
+def cell(name: str, row: str, budget: int, metric: str = "all") -> float:
+    return PINNED["sets"][name]["rows"][row][str(budget)][metric][0]
+
+
+def test_the_docstring_says_what_is_pinned() -> None:
+    said = " ".join((Bubble.__doc__ or "").split())
+    for name, phrase in (("hotpotqa", "HotpotQA"), ("twowiki", "2Wiki")):
+        for row in ("bubble", support.BASE, "bubble, no bridge"):
+            values = " / ".join(f"{cell(name, row, budget):.0f}" for budget in support.BUDGETS)
+            assert re.search(rf"\b{values}\b", said), (phrase, row, values)
+        assert str(PINNED["sets"][name]["n"]) in said
+
+
+def test_the_bubble_is_ahead_of_sentences_with_their_titles_at_256() -> None:
+    for name in support.SETS:
+        gain, low, _ = PINNED["sets"][name]["rows"]["bubble"]["256"]["all_less_base"]
+        assert 0 < low < gain
+
+
+def test_certificates_are_above_nine_tenths_on_the_mean() -> None:
+    assert all(one["certificate"] >= 0.9 for one in PINNED["sets"].values())
+
+
+def test_a_set_is_measured_again(tmp_path) -> None:
+    folder = tmp_path / "two"
+    folder.mkdir()
+    docs = [
+        {"id": "film", "title": "The Long Harbour", "text": "The Long Harbour is a film. Ilse Varga directed it."},
+        {"id": "varga", "title": "Ilse Varga", "text": "Ilse Varga was a painter. She grew up in Mohács."},
+        {"id": "other", "title": "Short Harbour", "text": "It is a long film. Nobody directed the harbour."},
+    ]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, docs)))
+    asked = {"id": "q", "text": "Where did the person grow up who directed The Long Harbour?", "answers": ["Mohács"]}
+    (folder / "queries.jsonl").write_text(json.dumps(asked))
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\tfilm\t1\nq\tvarga\t1\n")
+    spans = [
+        {"query_id": "q", "doc_id": "film", "start": 28, "end": 51, "text": "Ilse Varga directed it."},
+        {"query_id": "q", "doc_id": "varga", "start": 26, "end": 48, "text": "She grew up in Mohács."},
+    ]
+    (folder / "spans.jsonl").write_text("\n".join(map(json.dumps, spans)))
+    (case,) = support.cases(folder, None)
+    assert len(case.gold) == 2
+    assert support.scored(case, sorted(case.gold)) == (1.0, 1.0, 1.0)
+    kept = support.chosen(case, 14, Weights()).order
+    assert sum(case.pool.price.unit[k] for k in support._filled(case, kept, 14)) <= 14
