@@ -49,8 +49,10 @@ class StructureChunker:
     tokens and 1.8 (0.2 to 3.4) at 1,024, not at 256 (0.7, -1.2 to 2.8). Caps of 200 to 320, minima of 16 to 80 and
     other prices moved its mean by less than 0.5. The size was chosen on these same questions.
 
-    Sizes spread 0.61 to 0.66 times as much as those of langchain's recursive splitter at the same mean; with `even` at
-    1 it is 0.46 to 0.52 times, at 3 it is 0.37 to 0.43 (`evals/reproduce/packing.py`), at dearer cuts.
+    Sizes spread 0.59 to 0.60 times as much as those of langchain's recursive splitter at the same mean; with `even` at
+    1 it is 0.40 to 0.43 times, at 3 it is 0.31 to 0.38 (`evals/reproduce/packing.py`), at dearer cuts. No chunk is over
+    its cap or, but for whole sections, below its minimum. It cuts 5.2 million characters a CPU second, tokens counted,
+    langchain's 3.9 times fewer (95 %: 3.6 to 4.1).
 
     Args:
         document: any text; its blocks are used where it has some.
