@@ -16,7 +16,7 @@ are the metrics of that name over the questions with planted passages. Intervals
 questions.
 
 The constants of the guard were set on `poisoned_nq`, `poisoned_hotpotqa`, the swaps of six sets, and on mtrag, docs_qa,
-cranfield and twowiki; the sets of `UNSEEN` and the question in front were measured once, at the end.
+cranfield and twowiki; the sets of `UNSEEN` and the question in front had no part in it.
 """
 
 from __future__ import annotations
