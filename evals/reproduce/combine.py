@@ -3,8 +3,9 @@
 Random worths of two kinds, as `rerankers/setsearch.py` sums them: monotone submodular ones (facets covered, nothing
 taken off), for which greedy by gain and by gain a token, the better of the two, is never below 1 - 1/sqrt(e) of the
 best set (Leskovec et al., KDD 2007; the bound after Lin and Bilmes, NAACL 2010), and ones with prices for distractors
-and repetitions, for which there is no bound. Up to ten passages, so that every set can be tried. Beam and tree search come within a point of the
-best set in 97 of 100 cases or more, not in every one: the worst of the pinned ones is 2.6 points below.
+and repetitions, for which there is no bound. Up to ten passages, so that every set can be tried. Beam and tree search
+come within a point of the best set in 97 of 100 cases or more, not in every one: the worst of the pinned ones is 2.6
+points below.
 """
 
 from __future__ import annotations
