@@ -48,8 +48,11 @@ class Steady:
     repeated ranges changed the chunker's cuts are taken, from a border that both share to the next.
 
     The price is that the tree depends on the way to it: an index that was updated is not the one that building at once
-    gives, and after many edits sizes are less even than the chunker's. Put it first among the growers. How many chunks
-    one edited sentence costs with it and without is measured in `evals/reproduce/tree_cost.py`.
+    gives, and after many edits sizes are less even than the chunker's. Put it first among the growers.
+
+    Over 36 sentences put in, taken out or changed in documents of 767 to 1,025 chunks, an update embeds 1.1 texts on
+    the mean (95 %: 1.0 to 1.1) and 2 at most; with the chunker alone 17.1 (9.5 to 25.5) and 73 at most
+    (`evals/reproduce/tree_cost.py`).
 
     Args:
         tree: any tree; built for the first time it stays as it is.
