@@ -117,7 +117,9 @@ def test_a_near_duplicate_is_left_out_and_says_where_else_it_stands() -> None:
 
 
 def test_the_notes_bound_the_worth() -> None:
-    notes = Bubble(budget=40)(two("Where was the person born who directed The Long Harbour?")).notes["compressors/bubble"]
+    notes = Bubble(budget=40)(two("Where was the person born who directed The Long Harbour?")).notes[
+        "compressors/bubble"
+    ]
     assert 0 < notes["worth"] <= notes["bound"]
     assert notes["certificate"] == pytest.approx(notes["worth"] / notes["bound"], abs=1e-3)
 
