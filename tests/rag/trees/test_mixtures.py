@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rag.notes import notes_of
 from rag.testing import check_stage
 from rag.trees.mixtures import Mixtures, mixture, reduced
 
+needs_sklearn = pytest.mark.skipif(find_spec("sklearn") is None, reason="the extra is not installed")
 HARBOUR = "Ships lie at the berth in the harbour, and the harbour master books each ship a berth. "
 ORCHARD = "Apple trees grow in the orchard, and the orchard gives apples and cider each autumn. "
 MINE = "Miners dig copper below the hill, and the copper mine feeds the smelter. "
@@ -25,6 +27,7 @@ def mixed() -> Any:
     return planted([(0, (HARBOUR, ORCHARD, MINE)[i % 3].replace("each", f"each {i}") * 2) for i in range(36)])
 
 
+@needs_sklearn
 def test_chunks_on_one_subject_share_a_theme_wherever_they_stand() -> None:
     tree = mixed()
     grown = Mixtures()(tree)
@@ -38,6 +41,7 @@ def test_chunks_on_one_subject_share_a_theme_wherever_they_stand() -> None:
         assert all(any(word in text for text in one) for one in said[i::3])
 
 
+@needs_sklearn
 @settings(max_examples=8, deadline=None)
 @given(trees)
 def test_a_theme_has_the_ordered_union_of_its_chunks(tree: Any) -> None:
@@ -57,6 +61,7 @@ def test_a_theme_has_the_ordered_union_of_its_chunks(tree: Any) -> None:
     assert Mixtures(dims=2, tokens=24)(tree) == grown
 
 
+@needs_sklearn
 @settings(max_examples=8, deadline=None)
 @given(st.integers(4, 30), st.integers(0, 99))
 def test_every_point_is_in_a_group(n: int, seed: int) -> None:
@@ -69,6 +74,7 @@ def test_every_point_is_in_a_group(n: int, seed: int) -> None:
     assert len(set(groups)) == len(groups)
 
 
+@needs_sklearn
 def test_short_documents_stay_and_the_contract_holds() -> None:
     short = planted([(0, HARBOUR)])
     assert Mixtures()(short) is short
