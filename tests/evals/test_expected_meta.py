@@ -16,10 +16,10 @@ from rag.types import Document
 PINNED = json.loads((Path(__file__).parents[2] / "evals" / "expected" / "meta.json").read_text())
 
 
-def test_the_embedded_model_reads_at_least_two_hundred_tokens_a_cpu_second_from_end_to_end() -> None:
+def test_the_embedded_model_reads_at_least_two_hundred_and_fifty_tokens_a_second_on_two_cores() -> None:
     fast = PINNED["speed"]
+    assert fast["per_second"][1] > 250  # the slowest of the timings, on two cores
     assert fast["per_cpu_second"][0] > 200
-    assert 2 * fast["per_cpu_second"][1] > 250  # two cores
     assert fast["per_cpu_second"][0] > 1.4 * fast["llama_cpp_per_cpu_second"][0]
     assert len(PINNED["timed"]) >= 4
     said = " ".join((chunkers.perplexity.PerplexityChunker.__doc__ or "").split())
