@@ -80,7 +80,8 @@ class Summaries:
     def renew(self, tree: DocTree, old: DocTree, /) -> DocTree:
         """As a call, with the summaries of subtrees that stood in the tree before taken from it.
 
-        A node where the model failed the time before is asked about again, unless `refresh` is lazy.
+        A node where the model could not be reached the time before is asked about again, unless `refresh` is lazy;
+        one where its answer was of no use is not: the same words would be said about the same text.
 
         Args:
             tree: the new tree.
@@ -90,9 +91,14 @@ class Summaries:
         kept: dict[int, Row] = {}
         for node, twin in same.items():
             rows = moved(old, "summary", twin, int(tree.start[node] - old.start[twin]))
-            if rows and (self.llm is None or self.refresh == "lazy" or any(n.by == self.llm.name for n in rows)):
+            said = self.llm is None or any(row.by in (self.llm.name, self._instead()) for row in rows)
+            if rows and (said or self.refresh == "lazy"):
                 kept[node] = rows
         return self._grow(tree, kept, told=self.refresh == "eager")
+
+    def _instead(self) -> str:
+        """Who speaks where the model answered and nothing of it could be used."""
+        return f"{NAME} instead of {self.llm.name if self.llm else 'none'}"
 
     def _grow(self, tree: DocTree, kept: Mapping[int, Row], *, told: bool) -> DocTree:
         inner = [i for i, children in enumerate(tree.child_ids) if children]
@@ -110,7 +116,9 @@ class Summaries:
             teller = Teller(self.llm, tree, self.tokens, self.source_tokens, counter(self.tokenizer))
             for node in sorted(todo - whole.keys(), reverse=True):  # children first
                 if node in own:
-                    summary[node] = teller.tell(node, summary) or own[node]
+                    found = teller.tell(node, summary)
+                    mark = NAME if found is None else self._instead()
+                    summary[node] = found or tuple(row._replace(by=mark) for row in own[node])
         summary = own | summary
         grown = noted(tree, "summary", _beside(tree, "summary", summary, inner))
         if not self.keywords:

@@ -80,12 +80,12 @@ class Teller:
             below: node -> summary, for its inner children at least.
 
         Returns:
-            A note a sentence, of which one at least is verified; None where the model failed, refused, did not
-            answer in form, said nothing that holds, or said more than its source.
+            A note a sentence, of which one at least is verified; () where the model refused, did not answer in form,
+            said nothing that holds, or said more than its source; None where it failed.
         """
         sources = self._sources(node, below)
         if not sources:
-            return None
+            return ()
         listed = "\n".join(f"{i}. {' '.join(one.text.split())}" for i, one in enumerate(sources, 1))
         words = max(8, self.tokens * 2 // 3)
         asked = prompt("tree-summary")
@@ -107,7 +107,7 @@ class Teller:
             current().ledger.add(fallbacks=1)
             note(fallbacks=1)
             return None
-        return found.value
+        return found.value or ()
 
     def _sources(self, node: int, below: Mapping[int, Sequence[Note]]) -> list[Source]:
         """What the children say, in order; each gets an equal share of the room, its first sentences."""
