@@ -44,13 +44,12 @@ def test_one_edited_sentence_embeds_two_chunks_at_most_where_cuts_are_kept():
 def test_where_groups_stay_a_sentence_costs_the_summaries_on_its_path():
     for name, rows in PINNED["edits"].items():
         row = rows["steady"]
-        again = 3 if name == "squality" else 0  # nodes off the path whose answers could not be used: asked each time
         one_leaf = [n for n, new in zip(row["summarised"], row["embedded"], strict=True) if new == 1]
-        assert max(one_leaf) <= row["depth"] + again
+        assert max(one_leaf) <= row["depth"], name
         assert max(row["summarised"]) <= 2 * row["depth"]
         assert row["depth"] < row["at_first"]["summarised"] / 10
     steady, alone = PINNED["edit"]["steady"], PINNED["edit"]["chunker alone"]
-    assert steady["within_depth"] >= 23
+    assert steady["within_depth"] >= 34  # the other two edits made two chunks new
     assert steady["summarised"]["mean"][2] < alone["summarised"]["mean"][1]
 
 
