@@ -42,7 +42,8 @@ class Bubble:
     Measured on multi-hop questions, words alone, sentences of ten paragraphs (`evals.reproduce.support`): all support
     sentences kept at 128 / 256 words for 56 / 83 % of 100 HotpotQA questions (sentences with their titles by BM25:
     42 / 65; without the bridge 46 / 70) and for 61 / 79 % of 327 2Wiki questions (30 / 45; 35 / 53). The weights were
-    set on part of these questions. Likeness, spread and facets did not help there and are off.
+    chosen while looking at these very questions, so the figures are not of unseen ones; no other set confirms them yet.
+    Likeness, spread and facets did not help there and are off.
 
     Budgets hold on the rendered text as counted by the reader's tokenizer; every kept range is a slice of the input's
     ranges, in reading order; a table row keeps its header rows.

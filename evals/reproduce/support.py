@@ -7,8 +7,8 @@ sentences, of the questions with all of them, and of the questions (but those an
 in the context word for word.
 
 `gates` is the published context bubble (arXiv 2601.10681, section 3) on term counts, .55 overlap, half of the budget a
-section. The weights of `compressors.bubble` were set on the first 200 questions of each of these two sets, so the rows
-say what the parts add, not what to expect elsewhere. `no lead`: in both sets support is often the first sentence.
+section. The weights of `compressors.bubble` were chosen while looking at these very questions, all of both sets, so the
+rows say what the parts add, not what to expect elsewhere. `no lead`: in both sets support is often the first sentence.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from rag.loaders.lines import code_points, lines_of
 from rag.loaders.mddefs import defined
 from rag.loaders.mdlists import ITEM, read_list
 from rag.loaders.mdrows import cells, math_end, nearest
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["scan"]
 
