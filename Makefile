@@ -51,5 +51,5 @@ $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	touch $@
 
 $(VENV)/.all: $(VENV)/.made $(SOURCES)
-	$(PIP) --editable '.[dev,all,peers]'
+	$(PIP) --editable '.[dev,all,peers,probe]'
 	touch $@
