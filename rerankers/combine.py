@@ -19,7 +19,8 @@ from rag.readers.render import cost, heading
 from rag.stage import Field, stage
 from rag.types import Drop, Hit, Hits
 from rerankers.cutoff import in_order
-from rerankers.setsearch import Coverage, Found, Set, Worth, search
+from rerankers.setsearch import Found, search
+from rerankers.worth import Coverage, Set, Worth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,6 +103,7 @@ class Combine:
             "value": round(found.value, 9),
             "greedy": round(found.greedy, 9),
             "evaluations": found.evaluations,
+            "proven": found.proven,
             "search": self.search,
             "repairs": repairs,
         }
@@ -169,6 +171,7 @@ class Joined:
     question: str
     hits: tuple[Hit, ...]
     scorer: Scorer
+    submodular: ClassVar[bool] = False
 
     def value(self, chosen: Set, /) -> float:
         """Of one set; 0 for none."""
