@@ -22,7 +22,11 @@ def command(
     trace: Annotated[bool, typer.Option("--trace", help="also print what each stage did")] = False,
     json: Json = False,
 ) -> None:
-    """Answer a question from an index, with citations that are slices of the documents."""
+    """Answer a question from an index, with citations that are slices of the documents.
+
+    What a guard kept from the reader (`rerankers/verify`) is listed with its reason; `--json` lists every hit that a
+    stage left out.
+    """
     import sys
 
     from rag import trace as traces
@@ -53,6 +57,16 @@ def as_dict(answer: Answer) -> dict[str, Any]:
         "status": answer.status,
         "citations": [{"doc": c.doc, "start": c.start, "end": c.end, "quote": c.quote} for c in answer.citations],
         "context": context,
+        "dropped": [
+            {
+                "doc": drop.hit.doc,
+                "start": drop.hit.start,
+                "end": drop.hit.end,
+                "stage": drop.stage,
+                "reason": drop.reason,
+            }
+            for drop in (() if hits is None else hits.drops)
+        ],
         "tokens": None if hits is None else hits.tokens,
         "confidence": answer.confidence,
         "usage": dict(answer.usage),
@@ -67,7 +81,15 @@ def as_text(answer: Answer) -> str:
         for hit in answer.context or ():
             body = " ".join(hit.text.split())
             lines.append(f"{hit.score:8.3f}  {hit.doc} [{hit.start}:{hit.end}]  {body[:160]}")
-        return "\n".join(lines)
+        return "\n".join((*lines, *_withheld(answer)))
     head = answer.text if answer.status == "answered" else "No answer: the documents do not say."
     quotes = [f"  [{i}] {c.doc} [{c.start}:{c.end}]  {c.quote!r}" for i, c in enumerate(answer.citations, 1)]
-    return "\n".join((head, *quotes, f"  ({answer.seconds:.2f} s)"))
+    return "\n".join((head, *quotes, *_withheld(answer), f"  ({answer.seconds:.2f} s)"))
+
+
+def _withheld(answer: Answer) -> list[str]:
+    """What a guard kept from the reader, a line each: those beyond a rank or a budget are left to `--json`."""
+    drops = () if answer.context is None else answer.context.drops
+    told = [drop for drop in drops if drop.reason.startswith(("quarantine: ", "drop: "))]
+    lines = [f"  - {d.hit.doc} [{d.hit.start}:{d.hit.end}]  {d.reason}" for d in told]
+    return [f"  kept from the reader ({len(told)}):", *lines] if told else []
