@@ -12,6 +12,7 @@ from chunkers.asked import ask
 from chunkers.intents import Intent, from_headings, from_log, from_text, how_many, spread, unlike
 from chunkers.objectives import Plan, divide, whole
 from chunkers.scaffold import Format, Scaffold, remarked
+from chunkers.structure import WEIGHT
 from chunkers.tuning import tuned
 from chunkers.vectors import checked_embedder, embedded, small_embedder
 from rag.doctree import DocTree, flat
@@ -94,7 +95,7 @@ class IntentChunker:
     relevance: float = Field(default=1.0, ge=0, description="weight of the nearest intent")
     cohesion: float = Field(default=0.5, ge=0, description="centred: weight of the mean cosine within a chunk")
     integrity: float = Field(default=0.5, ge=0, description="centred: price of dividing an answer")
-    length: float | None = Field(default=None, ge=0, description="weight of lengths; default 0.3, paper 0.0005")
+    length: float | None = Field(default=None, ge=0, description="weight of lengths; default 1, paper 0.0005")
     beta: float | None = Field(default=None, description="price of every cut; default 0, paper 0.6")
     most: int = Field(default=15, ge=1, description="paper: sentences of a chunk at most")
     tune: bool = Field(default=False, description="choose settings on halves of the document's own intents")
@@ -135,7 +136,7 @@ class IntentChunker:
             relevance=self.relevance if self.objective != "structure" else 0.0,
             cohesion=self.cohesion if self.objective == "centred" else 0.0,
             integrity=self.integrity if self.objective == "centred" else 0.0,
-            length=(0.0005 if paper else 0.3) if self.length is None else self.length,
+            length=(0.0005 if paper else WEIGHT) if self.length is None else self.length,
             beta=(0.6 if paper else 0.0) if self.beta is None else self.beta,
             most=self.most,
         )

@@ -13,6 +13,7 @@ from chunkers.clusters import Clusters
 from chunkers.packing import lengths
 from chunkers.scaffold import Format, Scaffold, remarked
 from chunkers.segment import partition
+from chunkers.structure import WEIGHT
 from chunkers.vectors import Usual, batches, checked_embedder, small_embedder
 from rag.doctree import DocTree, flat
 from rag.models.embed import Embedder
@@ -71,7 +72,7 @@ class SemanticChunker:
     max_size: int | None = Field(default=None, ge=16, description="most tokens of a chunk; default 1.5 times `size`")
     min_size: int | None = Field(default=None, ge=0, description="fewest tokens; default a quarter of `size`")
     rule: float = Field(default=1.0, ge=0, description="weight of the rule")
-    even: float = Field(default=0.3, ge=0, description="weight of even sizes")
+    even: float = Field(default=WEIGHT, ge=0, description="weight of even sizes")
     structure: float = Field(default=1.0, ge=0, description="weight of the prices of cuts")
     percentile: float = Field(default=95.0, ge=0, le=100, description="percentile: drops above it are cuts")
     around: int = Field(default=3, ge=0, description="percentile: neighbours on each side of a sentence")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WEIGHT", "StructureChunker"]
 
-WEIGHT = 0.3  # of even lengths against the prices of cuts, by default
+WEIGHT = 1.0  # of even lengths against the prices of cuts, by default
 
 
 @stage
