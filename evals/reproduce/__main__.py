@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"reproduce: {error}") from error
     sys.stdout.write(result.pop("table"))
     if given.json:
-        body = {"command": f"python -m evals.reproduce {given.what}", **result}
+        flags = " --data FOLDER" * bool(given.data) + (f" --limit {given.limit}" if given.limit else "")
+        body = {"command": f"python -m evals.reproduce {given.what}{flags}", **result}
         given.json.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 
