@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rag.types import Hit
     from rag.units import Unit
 
-__all__ = ["own_scores", "relevance", "stretched"]
+__all__ = ["own_scores", "relevance", "scored", "stretched"]
 
 
 def own_scores(
@@ -41,18 +41,36 @@ def own_scores(
     """
     heads = [heading(hit) for hit in hits]
     texts = [hits[u.hit].document.text[u.start : u.end].strip() for u in pool]
-    above = [heads[u.hit] for u in pool]
+    return scored(name, question, texts, [heads[u.hit] for u in pool], scorer)
+
+
+def scored(
+    name: str, question: str, texts: Sequence[str], above: Sequence[str], scorer: Scorer | None
+) -> NDArray[np.float64]:
+    """What each text scores, with what stands above it.
+
+    Args:
+        name: of the stage, for messages.
+        question: any text.
+        texts: n texts.
+        above: n lines such as title and headings; "" for none.
+        scorer: a model; None for words alone.
+
+    Returns:
+        float64 (n,), of any scale.
+
+    Raises:
+        ModelError: the scorer gave another number of scores, or not-a-numbers.
+    """
     if scorer is None:
         return match(question, texts, above)
-    found = np.asarray(
-        scorer.score(question, [f"{head}\n{text}" if head else text for head, text in zip(above, texts, strict=True)]),
-        dtype=np.float64,
-    )
-    if found.shape != (len(pool),) or not np.isfinite(found).all():
+    pairs = [f"{head}\n{text}" if head else text for head, text in zip(above, texts, strict=True)]
+    found = np.asarray(scorer.score(question, pairs), dtype=np.float64)
+    if found.shape != (len(texts),) or not np.isfinite(found).all():
         first = np.flatnonzero(~np.isfinite(found.ravel()))
         where = f", first at unit {first[0]}" if len(first) else ""
         raise ModelError(
-            f"{name}: {scorer.name} must give {len(pool)} finite scores, got shape {found.shape} with {len(first)} not"
+            f"{name}: {scorer.name} must give {len(texts)} finite scores, got shape {found.shape} with {len(first)} not"
             f" finite{where}. Check the model's files."
         )
     return found
