@@ -78,6 +78,14 @@ class Comparison:
     alpha: float
     better: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(self.runs)}: {self.verdict()})"
+
+    def _repr_html_(self) -> str:
+        from evals.report.notebook import of_comparison
+
+        return of_comparison(self)
+
     def winners(self) -> dict[str, str | None]:
         """Metric -> the run that beats every other one, or None."""
         found: dict[str, str | None] = {}

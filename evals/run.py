@@ -55,6 +55,14 @@ class Run:
     skipped: int = 0
     reuse: tuple[Reuse, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Run({self.items} questions, {len(self.failed)} failed, {self.folder or 'not kept'})"
+
+    def _repr_html_(self) -> str:
+        from evals.report.notebook import of_run
+
+        return of_run(self)
+
 
 def run(
     pipeline: Pipeline,

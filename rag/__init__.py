@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.bars import progress
     from rag.config import dump, load
     from rag.doctree import DocTree, Node
     from rag.errors import RagError
@@ -49,6 +50,7 @@ _HOME = {
     "dump": "rag.config",
     "load": "rag.config",
     "open": "rag.index",
+    "progress": "rag.bars",
     "record": "rag.trace",
 }
 
@@ -73,6 +75,7 @@ __all__ = [
     "dump",
     "load",
     "open",
+    "progress",
     "record",
 ]
 

@@ -86,6 +86,9 @@ class DocTree:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"DocTree({self.document.id!r}, {len(self)} nodes, {len(self.leaf_ids)} leaves)"
+
     def __getstate__(self) -> dict[str, Any]:
         """What pickles: the fields, never what was worked out from them, so reading a tree does not change it."""
         return {one.name: self.__dict__[one.name] for one in fields(self)}

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rag import config, indexing
 from rag.errors import ConfigError, RagError, StoreMismatch
 from rag.pipeline import Pipeline, Progress, bound, retrievers_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_QUESTION", "Index", "build", "open_index"]
 
+SHOWN = 50  # documents in a notebook's table
 MAX_QUESTION = 20_000  # characters; longer ones are a pasted document, not a question
 
 
@@ -49,6 +52,22 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.store.corpus.doc_ids)
+
+    def __repr__(self) -> str:
+        where = "in memory" if self.folder is None else str(self.folder)
+        return f"Index({len(self)} documents, {len(self.store.corpus)} chunks, {where})"
+
+    def _repr_html_(self) -> str:
+        from rag.display import flow, fold, shell, table, told
+
+        corpus = self.store.corpus
+        counts = np.bincount(corpus.doc, minlength=len(corpus.doc_ids)).tolist()
+        rows = [(told(doc), f"{n:,}") for doc, n in zip(corpus.doc_ids[:SHOWN], counts, strict=False)]
+        more = f", the first {SHOWN}" if len(self) > SHOWN else ""
+        body = flow(self.pipeline.boxes()) + fold(f"documents{more}", table(("document", "chunks"), rows, ("", "n")))
+        said = "" if self.report is None else self.report.summary()
+        where = "in memory" if self.folder is None else str(self.folder)
+        return shell(body, "Index", f"{len(self):,} documents", f"{len(corpus):,} chunks", where, said)
 
     @property
     def documents(self) -> tuple[str, ...]:

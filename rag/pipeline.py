@@ -17,6 +17,7 @@ from rag.stage import Chunker, Field, Grower, Retriever, Stage, fields_of, stage
 from rag.types import Answer, Document, Failed, Hits, Query
 
 if TYPE_CHECKING:
+    from rag.display import Box
     from rag.index import Index
     from rag.store.corpus import Store
 
@@ -105,6 +106,18 @@ class Pipeline:
 
         return pool.ordered(one, queries, workers=workers)
 
+    def _repr_html_(self) -> str:
+        from rag.display import flow, shell
+
+        return shell(flow(self.boxes()), "Pipeline")
+
+    def boxes(self) -> list[Box]:
+        """Every stage as a drawing shows it, in the order data passes them."""
+        from rag.display import Box
+
+        rows = [self.chunker, *self.growers, *self.stages]
+        return [Box(kind_of(one), name_of(type(one)), _does(one), fields_of(one)) for one in rows if one is not None]
+
     def tree(self, document: Document) -> DocTree:
         """Chunk a document and grow its tree."""
         if self.chunker is None:
@@ -147,6 +160,10 @@ class Pipeline:
         if isinstance(value, Answer):
             return replace(value, seconds=seconds, trace=tuple(spans))
         return Answer(query, "", "retrieved", context=value, seconds=seconds, trace=tuple(spans))
+
+
+def _does(step: Any) -> str:
+    return " ".join((type(step).__doc__ or "").partition("\n\n")[0].split())
 
 
 def _stage_error(error: Exception, name: str, place: str, item: str) -> StageError:

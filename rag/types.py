@@ -6,10 +6,11 @@ document: texts of hits and citations are slices taken when asked for.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rag.documents import Block, Document, Span
 
 if TYPE_CHECKING:
     from rag.doctree import DocTree, Node
@@ -29,68 +30,6 @@ __all__ = [
 ]
 
 GAP = " … "  # shown between pieces of one hit that do not touch in the source
-
-
-class Span(NamedTuple):
-    """A half-open range of code points in one document."""
-
-    doc: str
-    start: int
-    end: int
-
-
-class Block(NamedTuple):
-    """One structural element of a document, as its loader saw it.
-
-    Args:
-        start: first code point of the block in `Document.text`.
-        end: one past its last code point; blocks are ordered and disjoint, gaps are blank.
-        kind: one of `rag.doctree.KINDS`.
-        level: heading level from 1, or nesting depth of a list item from 0.
-        inner: range of the block's content without its marks (`## Title ##` -> `Title`).
-        page: page number from 1 where the format has pages, else 0.
-        box: (left, top, right, bottom) in points on that page, origin top left; else None.
-    """
-
-    start: int
-    end: int
-    kind: str
-    level: int = 0
-    inner: tuple[int, int] = (0, 0)
-    page: int = 0
-    box: tuple[float, float, float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One source text. Every offset of this framework refers to `text`.
-
-    Args:
-        id: unique in its corpus; a path for files, the given id for dataset records.
-        text: the whole text, unchanged for text formats; what was extracted for others.
-        title: for display and for the heading path; may be empty.
-        media_type: `text/markdown`, `text/html`, `text/plain`, `application/pdf` and so on.
-        blocks: structure found by the loader; empty when the chunker is to find it.
-        metadata: JSON values; filters of a query look here.
-    """
-
-    id: str
-    text: str
-    title: str = ""
-    media_type: str = "text/plain"
-    blocks: Sequence[Block] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the text in UTF-8 (lone surrogates kept)."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
-
-    def span(self, start: int, end: int) -> Span:
-        """The range as a `Span`, checked to lie inside the text."""
-        if not 0 <= start <= end <= len(self.text):
-            raise ValueError(f"document {self.id!r}: [{start}, {end}) is outside [0, {len(self.text)})")
-        return Span(self.id, start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +89,10 @@ class Hit:
     score: float
     scores: Mapping[str, float] = field(default_factory=dict)
     why: str = ""
+
+    def __repr__(self) -> str:
+        """Where, not what: a repr never holds a document's text."""
+        return f"Hit({self.doc!r}, {list(self.spans)}, score={self.score:g})"
 
     @property
     def document(self) -> Document:
@@ -227,6 +170,15 @@ class Hits:
     tokens: int | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        size = "" if self.tokens is None else f", {self.tokens} tokens"
+        return f"Hits({self.query.id!r}, {len(self.items)} hits, {len(self.drops)} dropped{size})"
+
+    def _repr_html_(self) -> str:
+        from rag.display import hits
+
+        return hits(self)
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -284,6 +236,15 @@ class Answer:
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
     trace: tuple[TraceSpan, ...] = ()
+
+    def __repr__(self) -> str:
+        said = "" if not self.text else f", {self.text[:200]!r}"
+        return f"Answer({self.query.id!r}, {self.status!r}{said}, {len(self.citations)} citations)"
+
+    def _repr_html_(self) -> str:
+        from rag.display import answer
+
+        return answer(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ LAYERS = [  # each may import what stands before it, and its own group
     {
         "rag.errors",
         "rag.types",
+        "rag.documents",
+        "rag.display",
+        "rag.bars",
         "rag.doctree",
         "rag.notes",
         "rag.picture",
@@ -27,6 +30,7 @@ LAYERS = [  # each may import what stands before it, and its own group
     {"rag.pipeline", "rag.sources", "rag.cutting", "rag.changes", "rag.indexing"},
     {"rag.located", "rag.overrides", "rag.config", "rag.schema", "rag.requirements", "rag.index"},
     {"rag.bridge", "rag.testing", "evals"},
+    {"rag.serving"},
     {"rag.cli"},
 ]
 STAGES = ("chunkers", "retrievers", "rerankers", "compressors")
