@@ -1,0 +1,99 @@
+"""What compressors of units share: the order hits are read in, and a reason for every range that is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from compressors.fit import Fitted, merged
+from rag.models.tokens import Tokenizer
+from rag.types import Drop, Hit, Hits
+from rag.units import Unit, clauses
+
+__all__ = ["accounted", "alike", "best_first", "drops", "short_enough"]
+
+
+def best_first(hits: Hits) -> list[Hit]:
+    """The hits by score, of equals by place, whatever order they came in."""
+    return sorted(hits.items, key=lambda hit: (-round(hit.score, 9), hit.key, hit.spans))
+
+
+def short_enough(hits: Sequence[Hit], pool: Sequence[Unit], budget: int, tokenizer: Tokenizer) -> list[Unit]:
+    """The pool with every unit that alone exceeds the budget cut into clauses."""
+    sizes = tokenizer.counts([hits[u.hit].document.text[u.start : u.end] for u in pool])
+    found: list[Unit] = []
+    for unit, size in zip(pool, sizes, strict=True):
+        if size <= budget:
+            found.append(unit)
+        else:
+            text = hits[unit.hit].document.text
+            found += [unit._replace(start=a, end=b) for a, b in clauses(text, unit.start, unit.end)]
+    return found
+
+
+def alike(hits: Sequence[Hit], pool: Sequence[Unit], order: Sequence[int]) -> dict[int, int]:
+    """Units whose words an earlier one of the order says exactly, and that one."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for i in order:
+        text = " ".join(hits[pool[i].hit].document.text[pool[i].start : pool[i].end].split())
+        if first.setdefault(text, i) != i:
+            found[i] = first[text]
+    return found
+
+
+def drops(
+    name: str, hits: Sequence[Hit], pool: Sequence[Unit], reasons: Mapping[int, str], otherwise: str
+) -> tuple[Drop, ...]:
+    """For each hit what is left out of it, once a reason.
+
+    Args:
+        name: of the stage.
+        hits: the evidence.
+        pool: units of these hits.
+        reasons: unit -> why it is left out.
+        otherwise: why, where there are no units at all.
+    """
+    lost: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for unit, reason in reasons.items():
+        lost.setdefault((pool[unit].hit, reason), []).append((pool[unit].start, pool[unit].end))
+    if not pool:
+        lost = {(i, otherwise): list(hit.spans) for i, hit in enumerate(hits)}
+    return tuple(
+        Drop(replace(hits[i], spans=merged(ranges)), name, reason) for (i, reason), ranges in sorted(lost.items())
+    )
+
+
+def accounted(
+    name: str,
+    hits: Hits,
+    ranked: Sequence[Hit],
+    pool: Sequence[Unit],
+    *,
+    fitted: Fitted,
+    budget: int,
+    reasons: Mapping[int, str],
+    notes: Mapping[str, object],
+) -> Hits:
+    """What fits as `Hits`: its size, its note, and a drop for all that does not stand in it.
+
+    Args:
+        name: of the stage.
+        hits: what came in.
+        ranked: its hits, as the units number them.
+        pool: the units.
+        fitted: what is kept of them.
+        budget: tokens.
+        reasons: unit -> why it was not even tried; one that is not here did not fit.
+        notes: for this stage's name.
+    """
+    full = f"not within {budget} tokens"
+    lost = {i: reasons.get(i, full) for i in range(len(pool)) if i not in fitted.kept}
+    facts = {"units": len(pool), "kept": len(fitted.kept), "repairs": fitted.repairs, "budget": budget, **notes}
+    return replace(
+        hits,
+        items=fitted.items,
+        drops=hits.drops + drops(name, ranked, pool, lost, full),
+        tokens=fitted.tokens,
+        notes={**hits.notes, name: facts},
+    )
