@@ -39,6 +39,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/route": lambda: {"plain": registry.find("retrievers/bm25")()},
     "retrievers/tiers": lambda: {"fused": None},
     "rerankers/late": lambda: {"embedder": embedder()},
+    "compressors/recomp": lambda: {"embedder": embedder()},
     "readers/extractive": lambda: {"scorer": None},
     "readers/mapreduce": lambda: {"scorer": None},
     "readers/matrix": lambda: {"scorer": None},
@@ -47,6 +48,7 @@ WEIGHTS = {
     "chunkers/margin",
     "chunkers/perplexity",
     "rerankers/cross-encoder",
+    "compressors/dslr",
     "readers/stuff",
 }  # nothing to do without a model: checked with `-m model`
 
