@@ -47,7 +47,8 @@ color:inherit;background:none;border:0}
 border-bottom:1px solid var(--line);background:none;color:inherit;white-space:normal;max-width:none}
 .rag-look th{color:var(--soft);font-weight:600;font-size:12.5px}
 .rag-look td.n,.rag-look th.n{text-align:right;white-space:nowrap}
-.rag-look td.text{min-width:16rem;white-space:pre-wrap}.rag-look td.w{min-width:90px;width:20%}
+.rag-look td.at{min-width:9rem}.rag-look td.text{min-width:16rem;white-space:pre-wrap}
+.rag-look td.w{min-width:90px;width:20%}
 .rag-look svg{display:block;width:100%;height:16px}
 .rag-look details{margin:4px 0}.rag-look summary{cursor:pointer;color:var(--soft);font-size:13px}
 .rag-look summary:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
@@ -98,7 +99,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kinds: Sequence[s
     Args:
         heads: one a column.
         rows: cells.
-        kinds: class of each column: `n` number, `text` long text, `w` a drawing, "" anything.
+        kinds: class of each column: `n` number, `at` a place, `text` long text, `w` a drawing, "" anything.
     """
     marks = [f" class={kind}" if kind else "" for kind in kinds] or [""] * len(heads)
     top = "".join(f"<th{mark}>{escape(head)}</th>" for head, mark in zip(heads, marks, strict=True))
@@ -197,7 +198,7 @@ def _rows(items: Sequence[Hit]) -> str:
         drawn = bar(share, f"score {number(hit.score)}") + f"<span class=soft>{number(hit.score)}</span>{why}"
         rows.append((str(rank), where, told(hit.text), drawn))
     more = f"<p class=soft>{len(items) - SHOWN} more</p>" if len(items) > SHOWN else ""
-    return table(("", "where", "text", "score"), rows, ("n", "", "text", "w")) + more
+    return table(("", "where", "text", "score"), rows, ("n", "at", "text", "w")) + more
 
 
 def _drops(found: Hits) -> str:
