@@ -174,6 +174,11 @@ class Waterfall:
     stages: Mapping[tuple[str, str], int]
     ids: Mapping[str, tuple[str, ...]]
 
+    def _repr_html_(self) -> str:
+        from evals.report.notebook import of_waterfall
+
+        return of_waterfall(self)
+
     def steps(self) -> list[tuple[str, int, int]]:
         """`(outcome, lost there, left afterwards)`, from all questions down to those that kept their evidence."""
         left, rows = self.questions, []

@@ -61,6 +61,14 @@ class Sweep:
     calls: int
     saved: int
 
+    def __repr__(self) -> str:
+        return f"Sweep({len(self.rows)} configurations: {self.verdict})"
+
+    def _repr_html_(self) -> str:
+        from evals.report.notebook import of_sweep
+
+        return of_sweep(self)
+
 
 @dataclass(frozen=True, eq=False)
 class _Entry:

@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 import rag
 from chunkers.structure import StructureChunker
+from evals.attribution import Waterfall
 from evals.compare import Comparison, Pair
-from evals.report.notebook import of_comparison, of_run
+from evals.report.notebook import budget_curves, of_comparison, of_run
 from evals.run import Run
 from evals.stats import Paired
+from evals.sweep import Sweep
 from rag.display import Box, answer, bar, flow, histogram, hits, shell, trace
+from rag.errors import DataError
 from rag.types import Answer, Citation, Document, Drop, Hit, Hits, Query
 
 HOSTILE = (
@@ -26,7 +29,7 @@ HOSTILE = (
 )
 ALLOWED = {
     *("style", "div", "b", "span", "bdi", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "p"),
-    *("svg", "rect", "circle", "title", "blockquote", "mark", "br"),
+    *("svg", "rect", "circle", "title", "path", "text", "polygon", "polyline", "blockquote", "mark", "br"),
 }
 
 
@@ -157,6 +160,42 @@ def test_a_comparison_shows_its_verdict_and_each_difference() -> None:
     assert shown == found._repr_html_()
     assert "b wins by R@5" in shown
     assert "+0.0200 to +0.1800" in shown
+
+
+def test_a_waterfall_hangs_each_outcome_where_the_one_before_ended() -> None:
+    lost = {("not retrieved", "retrievers/bm25"): 3, ("dropped", "rerankers/<mmr>"): 2}
+    found = Waterfall(10, {"not retrieved": 3, "dropped": 2, "answered": 4, "in context": 1}, lost, {})
+    shown = sound(found._repr_html_())
+    bars = [(float(a), float(w)) for a, w in re.findall(r'<rect x="([\d.]+)%" width="([\d.]+)%"', shown)]
+    assert bars == [(0, 100), (70, 30), (50, 20), (0, 40), (40, 10)]
+    assert "rerankers/&lt;mmr&gt; 2" in shown
+
+
+def test_a_sweep_shows_the_best_first_and_what_was_kept_apart() -> None:
+    value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "failed": 0}
+    rows = [{"name": "0", "changes": ["stages[0].k=<5>"], "n": 9, "values": {"R@5": value, "F1": None}, "front": True}]
+    found = Sweep(tuple(rows), "no winner", {"R@5": value}, 10, 5)
+    shown = sound(found._repr_html_())
+    assert "&lt;5&gt;" in shown
+    assert "kept apart" in shown
+    assert repr(found) == "Sweep(1 configurations: no winner)"
+
+
+def test_budget_curves_are_drawn_and_told() -> None:
+    def of(shift: float) -> Run:
+        row = {"n": 9, "failed": 0}
+        metrics = {
+            f"SpanR@{b}tok": {"value": v + shift, "low": v, "high": v + 0.2, **row} for b, v in ((128, 0.2), (512, 0.5))
+        }
+        return Run(None, metrics, 9, ())
+
+    drawn = budget_curves({"<a>": of(0.1), "b": of(0.0)})
+    shown = sound(drawn._repr_html_())
+    assert shown.count("<polyline") == 2
+    assert "&lt;a&gt;" in shown
+    assert "b: 128 tokens 0.200" in repr(drawn)
+    with pytest.raises(DataError, match="has no AIC@Ntok"):
+        budget_curves({"a": of(0.0)}, "AIC")
 
 
 @pytest.mark.parametrize("share", [-1.0, 0.0, 0.5, 2.0, math.nan, math.inf])
