@@ -13,6 +13,7 @@ from rag.units import Unit
 __all__ = ["Fitted", "assemble", "fit"]
 
 TRIES = 12  # single units tried for the room that is left
+SLACK = 6  # tokens that a unit may take less in the rendering than by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,15 @@ class Fitted:
     repairs: int
 
 
-def fit(hits: Sequence[Hit], pool: Sequence[Unit], order: Sequence[int], budget: int, tokenizer: Tokenizer) -> Fitted:
+def fit(
+    hits: Sequence[Hit],
+    pool: Sequence[Unit],
+    order: Sequence[int],
+    budget: int,
+    tokenizer: Tokenizer,
+    *,
+    needs: Sequence[Sequence[int]] = (),
+) -> Fitted:
     """Keep the longest prefix of `order` whose rendering fits, then smaller units behind it.
 
     Token counts do not add up over joins, and a first unit of a hit brings its heading, so each step renders and
@@ -45,30 +54,43 @@ def fit(hits: Sequence[Hit], pool: Sequence[Unit], order: Sequence[int], budget:
         order: indices into `pool`, best first.
         budget: tokens.
         tokenizer: the reader's.
+        needs: for each unit the units that come with it, and what those need; () for none at all.
     """
     if budget <= 0 or not order:
         return Fitted((), frozenset(), 0, 0)
 
+    def closed(chosen: Iterable[int]) -> Iterable[int]:
+        return {one for unit in chosen for one in (unit, *needs[unit])} if needs else chosen
+
     def size(chosen: Iterable[int]) -> int:
-        return cost(assemble(hits, pool, chosen), tokenizer)
+        return cost(assemble(hits, pool, closed(chosen)), tokenizer)
 
     low, high = 0, len(order)  # order[:low] fits; order[: high + 1] does not, or there is no more
+    middle, step = min(guess, high), 1
     while low < high:
-        middle = min((low + high + 1) // 2, 2 * low + 8)  # gallop: what is far over is dear to render
+        if not low < middle <= high:
+            middle = min((low + high + 1) // 2, 2 * low + 8)  # gallop: what is far over is dear to render
         if size(order[:middle]) <= budget:
             low = middle
+            middle, step = (low + step if guess else 0), 2 * step
         else:
             high = middle - 1
+            middle, step = (high if guess else 0), step
     kept = list(order[:low])
+    used = size(kept)
     for unit in order[low : low + TRIES]:
-        if size([*kept, unit]) <= budget:
+        if sizes and sizes[unit] > budget - used + SLACK:
+            continue
+        if (more := size([*kept, unit])) <= budget:
             kept.append(unit)
+            used = more
     repairs = 0
     while kept and size(kept) > budget:
         kept.pop()
         repairs += 1
-    items = assemble(hits, pool, kept)
-    return Fitted(items, frozenset(kept), cost(items, tokenizer), repairs)
+    whole = frozenset(closed(kept))
+    items = assemble(hits, pool, whole)
+    return Fitted(items, whole, cost(items, tokenizer), repairs)
 
 
 def assemble(hits: Sequence[Hit], pool: Sequence[Unit], chosen: Iterable[int]) -> tuple[Hit, ...]:
