@@ -1,22 +1,42 @@
 """Units that say nothing that a better one does not say: near duplicates, but never where a number or a name differs.
 
 Directed containment of word 3-shingles, |A and B| / |A| (units under eight words: words), because what matters is
-whether A adds anything to B. Broder, "On the resemblance and containment of documents", 1997. Exact, by an inverted
-index over the shingles of what is kept.
+whether A adds anything to B. Broder, "On the resemblance and containment of documents", 1997. Exact: what no other
+unit holds is counted first, for all units at once, and only units of which others hold enough are compared.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["covered"]
 
 WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 SHORT, RUN = 8, 3
 LEAST = 0.9  # share of a unit's shingles that another holds
-NEGATIONS = "no not never none neither nor without cannot can't don't doesn't didn't won't isn't aren't"
+WORDS = "no not never none neither nor without cannot can't don't doesn't didn't won't isn't aren't"
+NEGATIONS = frozenset(WORDS.split())
+
+
+class Shared(NamedTuple):
+    """The runs of words of n units.
+
+    Args:
+        size: int64 (n,), distinct runs of each unit.
+        held: for each unit the numbers of those that another unit has too.
+    """
+
+    size: NDArray[np.int64]
+    held: list[frozenset[int]]
 
 
 def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
@@ -27,42 +47,83 @@ def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
         order: which to look at, best first; of two alike the first stays.
 
     Returns:
-        unit -> the unit that covers it. What differs in a number, a name within the sentence or a negation stays.
+        unit -> the unit that covers it: of several the one that shares most, then the best. What differs in a number,
+        a name within the sentence or a negation stays.
     """
-    index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    facts: dict[int, frozenset[str]] = {}
+    words = [WORD.findall(texts[unit].lower()) for unit in order]  # from here on a unit is its rank
+    ids: dict[str, int] = {}
+    flat = np.array([ids.setdefault(word, len(ids)) for some in words for word in some], dtype=np.int64)
+    of = np.repeat(np.arange(len(words)), [len(some) for some in words])
+    long, short = _shared(flat, of, len(words), RUN), _shared(flat, of, len(words), 1)
+    own = [short if len(some) < SHORT else long for some in words]
+    maybe = [0 < LEAST * table.size[i] <= len(table.held[i]) for i, table in enumerate(own)]
+    if not any(maybe):
+        return {}
+    asked = [
+        frozenset[int]().union(*(table.held[i] for i, one in enumerate(own) if maybe[i] and one is table))
+        for table in (long, short)
+    ]
+    seen: dict[int, Facts] = {}
+    index: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, int] = {}
-    rank = {unit: k for k, unit in enumerate(order)}
-    for unit in order:
-        words = WORD.findall(texts[unit])
-        mine, sure = _shingles(words), _facts(words)
-        shared: Counter[int] = Counter(other for one in mine for other in index[one])
-        need = LEAST * len(mine)
-        for other, count in sorted(shared.items(), key=lambda pair: (-pair[1], rank[pair[0]])):
-            if count < need:
-                break
-            if sure <= facts[other] and _negated(words) == ("!" in facts[other]):
-                found[unit] = other
-                break
-        if unit not in found and mine:
-            facts[unit] = sure | ({"!"} if _negated(words) else frozenset())
-            for one in mine | _shingles(words, 1):  # a short unit looks for its words
-                index[one].append(unit)
+    for i, table in enumerate(own):
+        kind = 0 if table is long else 1
+        if maybe[i]:
+            counts = Counter(other for one in table.held[i] for other in index[kind, one])
+            need = LEAST * table.size[i]
+            alike = sorted((-count, other) for other, count in counts.items() if count >= need)
+            by = next((other for _, other in alike if _same(texts, order, seen, i, other)), None)
+            if by is not None:
+                found[order[i]] = order[by]
+                continue
+        for one in () if kind else long.held[i] & asked[0]:
+            index[0, one].append(i)
+        for one in short.held[i] & asked[1]:  # a short unit looks for its words
+            index[1, one].append(i)
     return found
 
 
-def _shingles(words: Sequence[str], run: int = 0) -> frozenset[tuple[str, ...]]:
-    low = [word.lower() for word in words]
-    run = run or (1 if len(low) < SHORT else RUN)
-    return frozenset(tuple(low[i : i + run]) for i in range(len(low) - run + 1))
+def _shared(flat: NDArray[np.int64], of: NDArray[np.int64], n: int, run: int) -> Shared:
+    """Runs of so many words.
+
+    Args:
+        flat: int64 (w,), the words of all units, as numbers.
+        of: int64 (w,), ascending, whose they are.
+        n: units.
+        run: words in a row.
+    """
+    last = max(len(flat) - run + 1, 0)
+    code, whose = flat[:last], of[:last]
+    for step in range(1, run):
+        code = np.unique(code, return_inverse=True)[1] * (len(flat) + 1) + flat[step : step + last]
+    whole = whose == of[run - 1 : run - 1 + last]
+    code, whose = code[whole], whose[whole]
+    number = np.unique(code, return_inverse=True)[1] if run > 1 else code
+    often = np.bincount(number, minlength=1)[number] > 1
+    base = int(number.max(initial=0)) + 1
+    unit, number = np.divmod(np.unique(whose[often] * base + number[often]), base)
+    size = np.bincount(whose[~often], minlength=n) + np.bincount(unit, minlength=n)
+    common = np.bincount(number, minlength=1)[number] > 1
+    edges = np.searchsorted(unit[common], np.arange(n + 1)).tolist()
+    numbers = number[common].tolist()
+    return Shared(size, [frozenset(numbers[a:b]) for a, b in itertools.pairwise(edges)])
 
 
-def _facts(words: Sequence[str]) -> frozenset[str]:
-    """Numbers, and words that begin with a capital inside the unit."""
-    return frozenset(
-        word.lower() for i, word in enumerate(words) if any(map(str.isdigit, word)) or (i and word[0].isupper())
-    )
+class Facts(NamedTuple):
+    """Numbers, words that begin with a capital inside the unit, and whether it is negated."""
+
+    said: frozenset[str]
+    negated: bool
 
 
-def _negated(words: Sequence[str]) -> bool:
-    return sum(word.lower() in NEGATIONS.split() for word in words) % 2 == 1
+def _same(texts: Sequence[str], order: Sequence[int], seen: dict[int, Facts], one: int, other: int) -> bool:
+    """Whether all that one states as fact the other states too."""
+    for rank in (one, other):
+        if rank not in seen:
+            seen[rank] = _facts(WORD.findall(texts[order[rank]]))
+    return seen[one].said <= seen[other].said and seen[one].negated == seen[other].negated
+
+
+def _facts(words: Sequence[str]) -> Facts:
+    said = (word.lower() for i, word in enumerate(words) if any(map(str.isdigit, word)) or (i and word[0].isupper()))
+    return Facts(frozenset(said), sum(word.lower() in NEGATIONS for word in words) % 2 == 1)

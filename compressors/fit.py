@@ -41,6 +41,8 @@ def fit(
     tokenizer: Tokenizer,
     *,
     needs: Sequence[Sequence[int]] = (),
+    guess: int = 0,
+    sizes: Sequence[int] = (),
 ) -> Fitted:
     """Keep the longest prefix of `order` whose rendering fits, then smaller units behind it.
 
@@ -55,6 +57,8 @@ def fit(
         budget: tokens.
         tokenizer: the reader's.
         needs: for each unit the units that come with it, and what those need; () for none at all.
+        guess: how many of the order are thought to fit; rendered first.
+        sizes: tokens of each unit by itself; one that is `SLACK` larger than the room left is not tried.
     """
     if budget <= 0 or not order:
         return Fitted((), frozenset(), 0, 0)
@@ -70,12 +74,10 @@ def fit(
     while low < high:
         if not low < middle <= high:
             middle = min((low + high + 1) // 2, 2 * low + 8)  # gallop: what is far over is dear to render
-        if size(order[:middle]) <= budget:
-            low = middle
-            middle, step = (low + step if guess else 0), 2 * step
-        else:
-            high = middle - 1
-            middle, step = (high if guess else 0), step
+        fits = size(order[:middle]) <= budget
+        low, high = (middle, high) if fits else (low, middle - 1)
+        if guess:  # the end is near
+            middle, step = (low + step if fits else high - step + 1), 2 * step
     kept = list(order[:low])
     used = size(kept)
     for unit in order[low : low + TRIES]:
@@ -85,12 +87,12 @@ def fit(
             kept.append(unit)
             used = more
     repairs = 0
-    while kept and size(kept) > budget:
+    while kept and used > budget:
         kept.pop()
+        used = size(kept)
         repairs += 1
     whole = frozenset(closed(kept))
-    items = assemble(hits, pool, whole)
-    return Fitted(items, whole, cost(items, tokenizer), repairs)
+    return Fitted(assemble(hits, pool, whole), whole, used if kept else 0, repairs)
 
 
 def assemble(hits: Sequence[Hit], pool: Sequence[Unit], chosen: Iterable[int]) -> tuple[Hit, ...]:
