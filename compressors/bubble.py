@@ -93,7 +93,7 @@ class Bubble:
         own = own_scores(NAME, pool.question, ranked, found, self.scorer) if found else np.zeros(0)
         choice = made(pool, own, budget, self.weights())
         order = choice.order[: self.enough(pool, choice)]
-        fitted = fit(ranked, pool.units, order, budget, tokenizer)
+        fitted = fit(ranked, pool.units, order, budget, tokenizer, guess=choice.kept, sizes=pool.price.unit)
         reasons = _reasons(pool, choice, order, fitted, budget)
         notes: dict[str, Any] = {
             "scorer": "words" if self.scorer is None else self.scorer.name,

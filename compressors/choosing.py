@@ -165,7 +165,8 @@ def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int
     hits = pool.hits
     group = np.array([pool.units[i].hit for i in free], dtype=np.int64)
     names: dict[tuple[str, tuple[str, ...]], int] = {}
-    section = np.array([names.setdefault((hits[g].doc, hits[g].path), len(names)) for g in group.tolist()])
+    number = [names.setdefault((hit.doc, hit.path), len(names)) for hit in hits]
+    section = np.array(number, dtype=np.int64)[group]
     titled = [pool.titled[i] for i in free]
     objective = Objective(
         np.round((found[free] / max(float(found.max()), 1e-12)) ** weights.focus, 9),
