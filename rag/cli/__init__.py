@@ -27,6 +27,7 @@ from rag.cli import (
     models,
     report,
     run,
+    serve,
     show,
     sweep,
     tree,
@@ -43,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, doctor):
+for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, serve, doctor):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(show.app, name="show")
 app.add_typer(models.app, name="models")

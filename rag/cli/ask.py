@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,47 +31,18 @@ def command(
 
     from rag import trace as traces
     from rag.index import open_index
+    from rag.serving import told
     from rag.types import Query
 
     text = sys.stdin.read() if question == "-" else question
     index = open_index(folder, set=set, allow=allow)
     answer = index.ask(Query("question", text, scope=tuple(scope) if scope else None))
     if json:
-        emit(as_dict(answer))
+        emit(told.answer(answer))
     else:
         print(as_text(answer))
     if trace:
         print(traces.table(answer.trace), file=sys.stderr)
-
-
-def as_dict(answer: Answer) -> dict[str, Any]:
-    """The answer in the form other programs rely on."""
-    hits = answer.context
-    context = [
-        {"doc": hit.doc, "start": start, "end": end, "text": piece, "score": float(hit.score), "why": hit.why}
-        for hit in (hits or ())
-        for (start, end), piece in zip(hit.spans, hit.pieces, strict=True)
-    ]
-    return {
-        "answer": answer.text,
-        "status": answer.status,
-        "citations": [{"doc": c.doc, "start": c.start, "end": c.end, "quote": c.quote} for c in answer.citations],
-        "context": context,
-        "dropped": [
-            {
-                "doc": drop.hit.doc,
-                "start": drop.hit.start,
-                "end": drop.hit.end,
-                "stage": drop.stage,
-                "reason": drop.reason,
-            }
-            for drop in (() if hits is None else hits.drops)
-        ],
-        "tokens": None if hits is None else hits.tokens,
-        "confidence": answer.confidence,
-        "usage": dict(answer.usage),
-        "seconds": round(answer.seconds, 4),
-    }
 
 
 def as_text(answer: Answer) -> str:
