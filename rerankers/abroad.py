@@ -1,11 +1,14 @@
-"""Orders to a machine in other languages: words that cancel, then what came before; a machine addressed, then told."""
+"""Orders to a machine in other languages: words that cancel, then what came before; a machine addressed, then told.
+
+The pattern is for text in lower case.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-__all__ = ["ABROAD", "CUE"]
+__all__ = ["ABROAD", "ASIAN_LETTER"]
 
 # Verbs that cancel, what came before, orders; machine, orders to it: each language in its own words.
 LANGUAGES: Mapping[str, tuple[str, str, str, str]] = {
@@ -143,23 +146,23 @@ ASIAN = (
     r"(?:忽略|无视|無視|忘记|忘記|忘掉|不要理会|抛开|丢弃)[^。！？\n]{0,20}(?:之前|以前|先前|以上|上述|前面|此前|所有|一切|"
     r"系统)[^。！？\n]{0,20}(?:指示|指令|要求|"
     r"提示|规则|規則|命令|内容|话|說|说)"
-    r"|(?:人工智能|语言模型|語言模型|智能助手|聊天机器人|AI(?:助手|模型)?)[^。！？\n]{0,16}[：:，,][^。！？\n]{0,40}(?:告诉|"
+    r"|(?:人工智能|语言模型|語言模型|智能助手|聊天机器人|ai(?:助手|模型)?)[^。！？\n]{0,16}[：:，,][^。！？\n]{0,40}(?:告诉|"
     r"告訴|回答|回复|回覆|推荐|推薦|不要|请)"
     r"|(?:これまで|以前|今まで|前|上記|先ほど|すべて|全て)[^。！？\n]{0,24}(?:指示|命令|ルール|プロンプト|内容|"
     r"設定)[^。！？\n]{0,16}(?:無視|忘れ|破棄|従わない)"
-    r"|(?:AI|人工知能|言語モデル|アシスタント|チャットボット)[^。！？\n]{0,16}(?:へ|に|は)?[：:、,][^。！？\n]{0,60}(?:伝え|"
+    r"|(?:ai|人工知能|言語モデル|アシスタント|チャットボット)[^。！？\n]{0,16}(?:へ|に|は)?[：:、,][^。！？\n]{0,60}(?:伝え|"
     r"答え|回答|推奨|言って|教え|書い)"
     r"|(?:이전|앞선|위의|모든|지금까지)[^.!?\n]{0,20}(?:지시|명령|규칙|프롬프트|지침)[^.!?\n]{0,12}(?:무시|잊)"
 )
 
 
-def _abroad() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    parts, cues = [ASIAN], [r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]"]
+def _abroad() -> re.Pattern[str]:
+    parts = [ASIAN]
     for cancel, before, machine, say in LANGUAGES.values():
         parts.append(rf"\b{cancel}\b[^.!?\n]{{0,60}}?\b{before}(?!\w)")
         parts.append(rf"\b{machine}(?!\w)[^.!?\n]{{0,30}}[:,!][^.!?\n]{{0,60}}?\b{say}(?!\w)")
-        cues.append(rf"\b(?:{cancel}|{machine}(?!\w))")
-    return re.compile("|".join(parts), re.IGNORECASE), re.compile("|".join(cues), re.IGNORECASE)
+    return re.compile("|".join(parts))
 
 
-ABROAD, CUE = _abroad()  # the second is a quick look whether the first can match at all
+ABROAD = _abroad()
+ASIAN_LETTER = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")  # one of these, or the words of `gates.py`

@@ -1,4 +1,4 @@
-"""Signs that cancel orders and imitate a conversation, as patterns by kind, in English."""
+"""Signs that cancel orders and imitate a conversation, as patterns by kind, for English in lower case."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CANCELS: Mapping[str, tuple[float, re.Pattern[str]]] = {
     "sets free": (
         0.6,
         one(
-            r"\bDAN\b|\bdo anything now\b|\bun(?:restricted|filtered|censored|shackled|"
+            r"\bdan\b|\bdo anything now\b|\bun(?:restricted|filtered|censored|shackled|"
             r"aligned)\b|\bjailbroken\b"
             r"|\b(?:no|without(?: any)?|free (?:of|from)(?: all| any)?|zero|"
             r"not bound by(?: any)?|lift(?:s|ed)?(?: all)?) "
@@ -67,7 +67,7 @@ CANCELS: Mapping[str, tuple[float, re.Pattern[str]]] = {
             r"|\bexecute (?:the following|this|these|my|a destructive) (?:command|code|"
             r"instruction|script|order|action)s?\b"
             r"|\b(?:run|execute) `?(?:rm -|sudo|curl |wget |drop table)|"
-            r"\bdo (?:what(?:ever)?|as|exactly what) I (?:say|tell|ask)"
+            r"\bdo (?:what(?:ever)?|as|exactly what) i (?:say|tell|ask)"
             r"|\b(?:delete|wipe|destroy|dump|exfiltrate) (?:all|the|every|"
             r"customer)(?: \w+)? (?:data\w*|files?|records?|accounts?|credentials|users?)\b"
             r"|\bcomply with (?:each|every|all|any|my)\b|\bobey (?:me|my|every|all|the text)\b"
@@ -125,7 +125,7 @@ CANCELS: Mapping[str, tuple[float, re.Pattern[str]]] = {
         one(
             r"<\|(?:im_start|im_end|system|user|assistant|end\w*|start_header_id|eot_id|"
             r"begin_of_text)\|>|"
-            r"\[/?INST\]|<</?SYS>>"
+            r"\[/?inst\]|<</?sys>>"
             r"|(?:^|[\n>.!?]\s*)#{2,}\s*(?:new |system |updated )?(?:instructions?|system prompt|"
             r"system message|system)\b ?:?(?= ?\n| ?\w)(?=[^\n]*\b(?:you|your|ignore|"
             r"respond|write|answer|"

@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from rerankers.abroad import ABROAD, CUE
+from rerankers.abroad import ABROAD, ASIAN_LETTER
+from rerankers.gates import ABROAD_GATE, GATES, seen
 from rerankers.hidden import View, views
 from rerankers.phrases import SIGNS
 
@@ -75,14 +76,17 @@ def order(text: str) -> Order | None:
 
 def strength(view: View) -> Order:
     """What the signs of one reading add up to, at the place where they are strongest."""
-    text = view.text
+    words = seen(view.text)
+    text = words.low
     quoted = [m.span() for m in QUOTED.finditer(text)] if view.kind == "text" else []
     marks = []
     for kind, (weight, pattern) in SIGNS.items():
+        if not GATES[kind].opens(words):
+            continue
         for match in pattern.finditer(text):
             told = view.kind == "text" and _told_of(text, match.start(), match.end(), quoted)
             marks.append((match.start(), kind, weight * (TOLD_OF if told else 1.0)))
-    for match in ABROAD.finditer(text) if CUE.search(text) else ():
+    for match in ABROAD.finditer(text) if ABROAD_GATE.opens(words) or ASIAN_LETTER.search(text) else ():
         told = view.kind == "text" and _told_of(text, match.start(), match.end(), quoted)
         marks.append((match.start(), "abroad", TOLD_OF if told else 1.0))
     marks.sort()

@@ -1,4 +1,4 @@
-"""The signs of orders to a machine, as patterns by kind, in English; `abroad.py` has other languages."""
+"""The signs of orders to a machine, as patterns by kind, for English in lower case; `abroad.py` has other languages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNS: Mapping[str, tuple[float, re.Pattern[str]]] = {
     "changes the part": (
         0.5,
         one(
-            r"\byou(?:'re| are) (?:now|no longer|henceforth|DAN|free (?:of|from)|"
+            r"\byou(?:'re| are) (?:now|no longer|henceforth|dan|free (?:of|from)|"
             r"un(?:restricted|filtered|"
             r"censored))\b"
             r"|\bfrom (?:now|this (?:moment|point|time)|here)(?: on(?:wards?)?)?,? (?:you|"
@@ -23,7 +23,7 @@ SIGNS: Mapping[str, tuple[float, re.Pattern[str]]] = {
             r"speak|act|reply|only|always)\b"
             r"|\b(?:act|behave|respond|operate|speak) (?:as|like) (?:if you|"
             r"an? (?:unrestricted|unfiltered|"
-            r"evil|different|new)|DAN|an?\b)"
+            r"evil|different|new)|dan|an?\b)"
             r"|\bpretend (?:to be|you|that|the|not)\b|\b(?:developer|god|debug|admin|dan|"
             r"maintenance|"
             r"jailbreak) mode\b"
