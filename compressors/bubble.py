@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import SkipValidation
 
+from compressors.account import best_first, drops, short_enough
 from compressors.aspects import facets
 from compressors.choosing import Made, Pool, Weights, made, prices
-from compressors.fit import Fitted, fit, merged
+from compressors.fit import Fitted, fit
+from compressors.records import digest, records
 from compressors.relevance import own_scores
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import counter
 from rag.stage import Field, stage
-from rag.types import Drop, Hit, Hits
-from rag.units import Unit, units
+from rag.types import Hits
+from rag.units import units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +65,7 @@ class Bubble:
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores units; None: by their words")
     prior: float = Field(default=0.4, ge=0, le=1, description="share of the hit's score in a unit's relevance")
-    lead: float = Field(default=0.25, ge=0, description="what the first unit of a hit has more")
+    lead: float = Field(default=0.25, ge=0, description="what the first unit of a document has more")
     bridge: float = Field(default=0.6, ge=0, description="what a unit has more whose whole title the anchors name")
     anchored: float = Field(default=0.6, ge=0, le=1, description="share of the budget that anchors fill")
     focus: float = Field(default=4.0, gt=0, description="power of a unit's relevance; higher prefers few good units")
@@ -86,9 +89,9 @@ class Bubble:
     def __call__(self, hits: Hits, /) -> Hits:
         """Choose, render, count, give every drop its reason."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
-        ranked = sorted(hits.items, key=lambda hit: (-round(hit.score, 9), hit.key, hit.spans))
+        ranked = best_first(hits)
         tokenizer = counter(self.tokenizer)
-        found = units(ranked) if budget > 0 else []
+        found = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer))
         own = own_scores(NAME, pool.question, ranked, found, self.scorer) if found else np.zeros(0)
         choice = made(pool, own, budget, self.weights())
@@ -109,11 +112,13 @@ class Bubble:
             "budget": budget,
         }
         if self.explain:
-            notes["records"] = _records(pool, choice, reasons)
+            notes["settings"] = self.settings()
+            notes["input"] = digest(pool.question, ranked, budget)
+            notes["records"] = records(pool, own, choice, kept=fitted.kept, reasons=reasons, budget=budget)
         return replace(
             hits,
             items=fitted.items,
-            drops=hits.drops + _drops(ranked, found, reasons, budget),
+            drops=hits.drops + drops(NAME, ranked, found, reasons, f"not within {budget} tokens"),
             tokens=fitted.tokens,
             notes={**hits.notes, NAME: notes},
         )
@@ -121,6 +126,11 @@ class Bubble:
     def weights(self) -> Weights:
         """The settings that choose."""
         return Weights(**{name: getattr(self, name) for name in Weights._fields})
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain values, the scorer by its identity."""
+        plain = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "scorer"}
+        return {**plain, "scorer": None if self.scorer is None else self.scorer.fingerprint}
 
     def enough(self, pool: Pool, choice: Made) -> int:
         """How many of the order are wanted: all, or with `adaptive` those before the gains fall off.
@@ -158,35 +168,3 @@ def _reasons(pool: Pool, choice: Made, order: Sequence[int], fitted: Fitted, bud
         else:
             found[unit] = f"not within {budget} tokens"
     return found
-
-
-def _records(pool: Pool, choice: Made, reasons: dict[int, str]) -> list[dict[str, Any]]:
-    """One record a candidate: what is kept in the order it was chosen, then the rest by relevance."""
-    step = {unit: k for k, unit in enumerate(choice.order)}
-    order = sorted(range(len(pool.units)), key=lambda unit: (unit in reasons, step.get(unit, len(step)), unit))
-    return [
-        {
-            "doc": pool.hits[pool.units[unit].hit].doc,
-            "start": pool.units[unit].start,
-            "end": pool.units[unit].end,
-            "section": " > ".join(pool.hits[pool.units[unit].hit].path),
-            "tokens": pool.price.unit[unit],
-            "relevance": round(float(choice.relevance[unit]), 6),
-            "bridge": round(float(choice.bridge[unit]), 6),
-            "kept": unit not in reasons,
-            "reason": reasons.get(unit, ""),
-        }
-        for unit in order
-    ]
-
-
-def _drops(hits: Sequence[Hit], pool: Sequence[Unit], reasons: dict[int, str], budget: int) -> tuple[Drop, ...]:
-    """For each hit what is left out of it, once a reason."""
-    lost: dict[tuple[int, str], list[tuple[int, int]]] = {}
-    for unit, reason in reasons.items():
-        lost.setdefault((pool[unit].hit, reason), []).append((pool[unit].start, pool[unit].end))
-    if not pool:
-        lost = {(i, f"not within {budget} tokens"): list(hit.spans) for i, hit in enumerate(hits)}
-    return tuple(
-        Drop(replace(hits[i], spans=merged(ranges)), NAME, reason) for (i, reason), ranges in sorted(lost.items())
-    )

@@ -111,6 +111,7 @@ class Made(NamedTuple):
         twins: unit -> the unit that covers it.
         relevance: float64 (n,), with the bridge.
         bridge: float64 (n,), the share of each unit's title that anchors name.
+        gains: unit -> what it added, or would still add to the chosen; none of units that another covers.
     """
 
     order: list[int]
@@ -119,6 +120,7 @@ class Made(NamedTuple):
     twins: dict[int, int]
     relevance: NDArray[np.float64]
     bridge: NDArray[np.float64]
+    gains: dict[int, float]
 
 
 def prices(hits: Sequence[Hit], pool: Sequence[Unit], tokenizer: Tokenizer) -> Prices:
@@ -142,7 +144,7 @@ def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) ->
     """
     nothing = np.zeros(len(pool.units))
     if not pool.units:
-        return Made([], 0, Chosen((), (), 0.0, 0.0, "gain"), {}, nothing, nothing)
+        return Made([], 0, Chosen((), (), 0.0, 0.0, "gain"), {}, nothing, nothing, {})
     found = relevance(own, pool.hits, pool.units, prior=weights.prior, lead=weights.lead)
     shares = nothing
     if weights.bridge:
@@ -156,8 +158,9 @@ def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) ->
     best = [free[unit] for unit in chosen.order]
     kept = set(best)
     rest = [unit for unit in order if unit not in kept and unit not in twins]
+    gains = dict(zip(free, chosen.after, strict=False)) | dict(zip(best, chosen.gain, strict=True))
     chosen = chosen._replace(capped=frozenset(free[unit] for unit in chosen.capped))
-    return Made([*best, *rest], len(best), chosen, twins, found, shares)
+    return Made([*best, *rest], len(best), chosen, twins, found, shares, gains)
 
 
 def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int, weights: Weights) -> Chosen:

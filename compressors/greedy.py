@@ -64,6 +64,7 @@ class Chosen(NamedTuple):
         way: "gain", "ratio" or "single".
         swaps: units exchanged at the end.
         capped: units left out by the cap of their section.
+        after: what each of the n units would add to the set.
     """
 
     order: tuple[int, ...]
@@ -73,6 +74,7 @@ class Chosen(NamedTuple):
     way: str
     swaps: int = 0
     capped: frozenset[int] = frozenset()
+    after: tuple[float, ...] = ()
 
     @property
     def certificate(self) -> float:
@@ -233,7 +235,8 @@ def choose(objective: Objective, costs: Costs, budget: int, *, ratio: bool = Tru
         best, count = _swapped(objective, costs, budget, best)
     capped = frozenset(u for u in range(len(costs.unit)) if u not in best.chosen and best.capped(u))
     value = round(best.value, 6)
-    return Chosen(tuple(best.order), tuple(best.gain), value, max(round(bound, 6), value), way, count, capped)
+    after = tuple(objective.gains(best.state).tolist())
+    return Chosen(tuple(best.order), tuple(best.gain), value, max(round(bound, 6), value), way, count, capped, after)
 
 
 def _single(objective: Objective, costs: Costs, budget: int) -> Filling:

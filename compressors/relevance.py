@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rag.units import Unit
 
 __all__ = ["own_scores", "relevance", "scored", "stretched"]
+
+BLANK = re.compile(r"[\s\ufeff]*")
 
 
 def own_scores(
@@ -79,7 +82,7 @@ def scored(
 def relevance(
     own: NDArray[np.float64], hits: Sequence[Hit], pool: Sequence[Unit], *, prior: float, lead: float
 ) -> NDArray[np.float64]:
-    """One value a unit: `1 - prior` of its own score, `prior` of its hit's, and `lead` for the first of its hit.
+    """One value a unit: `1 - prior` of its own score, `prior` of its hit's, and `lead` for the first of its document.
 
     Own scores and those of hits are stretched to [0, 1] first, for a fused score must not be fed in raw.
 
@@ -90,9 +93,16 @@ def relevance(
         return np.zeros(0)
     of = np.array([unit.hit for unit in pool])
     given = stretched(np.array([hit.score for hit in hits]))
-    first = np.append(True, of[1:] != of[:-1])
+    begin = [_begin(hit.document.text) for hit in hits]
+    first = np.array([unit.start <= begin[unit.hit] for unit in pool])
     found: NDArray[np.float64] = (1 - prior) * stretched(own) + prior * given[of] + lead * first
     return found
+
+
+def _begin(text: str) -> int:
+    """Where the first character of a text stands that is not white space."""
+    found = BLANK.match(text)
+    return found.end() if found else 0
 
 
 def stretched(values: NDArray[np.float64]) -> NDArray[np.float64]:

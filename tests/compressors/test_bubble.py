@@ -1,6 +1,8 @@
 """The bubble: budget, slices, reasons, determinism, the bridge, near duplicates, stopping early."""
 
+import hashlib
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from compressors.aspects import facets
 from compressors.bubble import Bubble
+from compressors.records import chained, replayed
 from rag.doctree import flat
-from rag.errors import ModelError
+from rag.errors import DataError, ModelError
 from rag.models.tokens import counter
 from rag.readers.render import cost
 from rag.types import Document, Hit, Hits, Query
@@ -83,6 +86,29 @@ def test_what_is_left_out_has_a_reason_and_order_does_not_matter(hits, budget, m
     if budget:
         told = {(r["doc"], i) for r in out.notes["compressors/bubble"]["records"] for i in range(r["start"], r["end"])}
         assert kept <= told | {(h.doc, i) for h in out for i in range(h.start, h.end) if "|" in h.document.text}
+
+
+@settings(deadline=None, max_examples=60)
+@given(bubbles(), st.integers(0, 200), SETTINGS)
+def test_the_records_build_the_same_bubble_again(hits, budget, more) -> None:
+    out = Bubble(budget=budget, explain=True, **more)(hits)
+    note = out.notes["compressors/bubble"]
+    shuffled = replace(hits, items=hits.items[::-1])
+    assert replayed(shuffled, note) == out
+    assert replayed(hits, json.loads(json.dumps(note))) == out
+    lines = chained(note)
+    assert len(lines) == 1 + note["units"]
+    for before, line in itertools.pairwise(lines):
+        assert json.loads(line)["before"] == hashlib.blake2b(before.encode(), digest_size=12).hexdigest()
+
+
+def test_records_of_other_hits_are_refused() -> None:
+    asked = two("Where was the person born who directed The Long Harbour?")
+    note = Bubble(budget=40, explain=True)(asked).notes["compressors/bubble"]
+    with pytest.raises(DataError, match=r"compressors/bubble: the records are of the input [0-9a-f]{24}, got"):
+        replayed(replace(asked, items=asked.items[:2]), note)
+    with pytest.raises(DataError, match="`explain: true`"):
+        replayed(asked, Bubble(budget=40)(asked).notes["compressors/bubble"])
 
 
 def two(question: str) -> Hits:
