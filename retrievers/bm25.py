@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -174,9 +173,22 @@ class BM25:
 
     def __call__(self, query: Query, /) -> Hits:
         """The k best leaves."""
+        return self.weighed(query, [(query.text, 1.0)])
+
+    def weighed(self, query: Query, parts: Sequence[tuple[str, float]]) -> Hits:
+        """The k best leaves for several texts, each with what its words weigh.
+
+        Args:
+            query: its scope and filters are honoured; its text is not read.
+            parts: (text, weight > 0); a term in two of them weighs their sum.
+        """
         matrix = self._matrix
-        terms = self.terms(query.text)
-        leaves, scores = matrix.best(terms, self.k, matrix.corpus.mask(query))
+        wanted: dict[str, float] = {}
+        for text, weight in parts:
+            for term in self.terms(text):
+                wanted[term] = wanted.get(term, 0.0) + weight
+        terms = list(wanted)
+        leaves, scores = matrix.best(wanted, self.k, matrix.corpus.mask(query))
         hits = matrix.corpus.hits(leaves, scores, NAME)
         return Hits(query, matrix.explained(hits, leaves, terms, ("text", *self.fields)) if self.fields else hits)
 
@@ -208,10 +220,10 @@ class _Matrix:
         return tuple(replace(hit, why=why) for hit, why in zip(hits, whys, strict=True))
 
     def best(
-        self, terms: list[str], k: int, mask: NDArray[np.bool_] | None
+        self, terms: Mapping[str, float], k: int, mask: NDArray[np.bool_] | None
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """The k leaves with the highest sums over the terms; leaves without any of them are left out."""
-        found = Counter(map(self.vocabulary.find, terms))
+        """The k leaves with the highest weighted sums over the terms; leaves without any of them are left out."""
+        found = {self.vocabulary.find(term): weight for term, weight in terms.items()}
         found.pop(-1, None)
         sums = np.zeros(len(self.corpus), dtype=np.float32)
         base = 0.0
