@@ -22,6 +22,7 @@ LAYERS = [  # each may import what stands before it, and its own group
         "rag.sentences",
         "rag.units",
         "rag.lexical",
+        "rag.discourse",
     },
     {"rag.stage"},
     {"rag.models", "rag.store", "rag.loaders"},

@@ -1,0 +1,176 @@
+"""What a discourse unit needs to be understood: its host clause, its antecedent, the definition of a term it uses.
+
+The links follow cues alone and are made to be kept, not to be right in every case: a packer that keeps what a unit
+needs spends some tokens too many, one that drops it leaves a clause without its subject. They always point inside
+a range, a host inside its sentence, and chains of hosts end: a unit points forward only to a main clause, which has
+none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.discourse.roles import (
+    ATTRIBUTION,
+    BIT,
+    COORDINATED,
+    HEADING,
+    MAIN,
+    PARENTHESIS,
+    PARTICIPLE,
+    PURPOSE,
+    RELATIVE,
+    SUBORDINATE,
+    TAIL,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["antecedents", "definitions", "hosts"]
+
+BESIDE = frozenset({RELATIVE, PARENTHESIS, PARTICIPLE, PURPOSE})  # belong to what stands directly before
+STANDS = frozenset({MAIN, HEADING})
+REFERS = BIT["pronoun"] | BIT["connective"]
+QUOTE = '"“”«»'
+TERM = rf"[{QUOTE}]([^{QUOTE}\n]{{2,60}})[{QUOTE}]"
+DEFINED = re.compile(
+    rf"\((?:[^()\n{QUOTE}]{{0,40}}){TERM}[^()\n]{{0,20}}\)"
+    rf"|{TERM}\s+(?:shall\s+)?(?:means?|refers?\s+to|is\s+defined\s+as|(?:has|have)\s+the\s+meanings?)\b"
+    r"|\(([A-Z][A-Z0-9-]{1,9})s?\)"
+)
+NAME = re.compile(r"(?<!\w)[A-Z][\w-]*")
+SENTENCES = 4  # back to which a person's name is looked for
+PER_WORD = 8  # terms that begin with the same word
+
+
+def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], bare: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each unit the one that it cannot stand without, -1 for none.
+
+    Args:
+        role: uint8 (n,), index into `rag.discourse.ROLES`.
+        sentence: int64 (n,), not descending.
+        bare: bool (n,), whether a coordinated unit goes on without a subject.
+
+    Returns:
+        int64 (n,). What stands beside belongs to the unit before it (parentheses in between passed over), a subordinate
+        clause to the main clause before it, else to the one behind, an attribution to what is said, the second piece
+        of an interrupted unit to its first.
+    """
+    n = len(role)
+    found = [-1] * n
+    roles, of, is_bare = role.tolist(), sentence.tolist(), bare.tolist()
+    following = _next_main(roles, of)
+    clause = before = previous = -1  # in this sentence: last main clause, last unit but parentheses, the one before
+    for i, kind in enumerate(roles):
+        if i and of[i] != of[i - 1]:
+            clause = before = previous = -1
+        if kind in BESIDE:
+            found[i] = before if before >= 0 else previous if previous >= 0 else following[i]
+        elif kind == SUBORDINATE or (kind == COORDINATED and is_bare[i]):
+            found[i] = clause if clause >= 0 else before if kind == COORDINATED else following[i]
+        elif kind == TAIL:
+            found[i] = clause if clause >= 0 else before
+        elif kind == ATTRIBUTION:
+            after = i + 1 < n and of[i + 1] == of[i] and roles[i + 1] == MAIN
+            found[i] = i + 1 if after else clause if clause >= 0 else following[i]
+        if kind in STANDS or kind == COORDINATED:
+            clause = i
+        if kind != PARENTHESIS:
+            before = i
+        previous = i
+    return np.array(found, dtype=np.int64)
+
+
+def _next_main(roles: Sequence[int], of: Sequence[int]) -> list[int]:
+    """For each unit the next main clause of its sentence, -1 for none."""
+    found = [-1] * len(roles)
+    ahead = -1
+    for i in range(len(roles) - 1, -1, -1):
+        if ahead >= 0 and of[ahead] != of[i]:
+            ahead = -1
+        found[i] = ahead
+        if roles[i] == MAIN:
+            ahead = i
+    return found
+
+
+def antecedents(
+    cue: NDArray[np.uint32],
+    role: NDArray[np.uint8],
+    sentence: NDArray[np.int64],
+    within: NDArray[np.int64],
+    names: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """For each unit that opens its sentence with a pronoun or connective the one that this refers to, -1 for none.
+
+    Args:
+        cue: uint32 (n,), cues of the first word that is no mark.
+        role: uint8 (n,).
+        sentence: int64 (n,), not descending.
+        within: int64 (n,), range of each unit, not descending.
+        names: bool (n,), whether a unit holds a name: a capital not at the beginning of a sentence.
+
+    Returns:
+        int64 (n,): for a person's pronoun the last unit of the `SENTENCES` sentences before that holds a name; for
+        other words, and where there is none, the main clause of the sentence before.
+    """
+    n = len(role)
+    found = np.full(n, -1, dtype=np.int64)
+    opens = np.append(True, sentence[1:] != sentence[:-1])[:n]
+    same = np.append(False, within[1:] == within[:-1])[:n]
+    asking = np.flatnonzero(opens & same & ((cue & np.uint32(REFERS)) != 0) & (role != HEADING))
+    if not len(asking):
+        return found
+    index = np.arange(n)
+    named = np.maximum.accumulate(np.where(names, index, -1))
+    main = np.maximum.accumulate(np.where((role == MAIN) | (role == COORDINATED), index, -1))
+    person = (cue[asking] & np.uint32(BIT["person"])) != 0
+    last_name, last_main = named[asking - 1], main[asking - 1]
+    near = (last_name >= 0) & (sentence[asking] - sentence[last_name] <= SENTENCES)
+    near &= within[last_name] == within[asking]
+    stands = (last_main >= 0) & (sentence[last_main] == sentence[asking] - 1)
+    found[asking] = np.where(person & near, last_name, np.where(stands, last_main, asking - 1))
+    return found
+
+
+def definitions(
+    text: str, ranges: Sequence[tuple[int, int]], start: NDArray[np.int64], within: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """For each unit the earlier one of its range that defines a term it uses, -1 for none.
+
+    Terms are those in quotes within brackets or before "means", and short forms in capitals within brackets. A unit
+    that uses several has the link of the first. Linear: only words with a capital are looked up.
+
+    Args:
+        text: any text.
+        ranges: half-open ranges of it.
+        start: int64 (n,), first code point of each unit, ascending within a range.
+        within: int64 (n,), range of each unit, not descending.
+    """
+    found = np.full(len(start), -1, dtype=np.int64)
+    bounds = np.searchsorted(within, np.arange(len(ranges) + 1))
+    for k, (low, high) in enumerate(ranges):
+        terms: dict[str, list[tuple[str, int]]] = {}
+        for match in DEFINED.finditer(text, low, high):
+            term = (match[1] or match[2] or match[3]).strip()
+            head = NAME.match(term)
+            if head and len(mine := terms.setdefault(head[0], [])) < PER_WORD:
+                mine.append((term, match.start()))
+        if not terms:
+            continue
+        first, last = int(bounds[k]), int(bounds[k + 1])
+        places = start[first:last]
+        for match in NAME.finditer(text, low, high):
+            for term, place in terms.get(match[0], ()):
+                if place < match.start() and text.startswith(term, match.start()):
+                    unit, source = (
+                        first + int(np.searchsorted(places, at, side="right")) - 1 for at in (match.start(), place)
+                    )
+                    if source < unit and found[unit] < 0:
+                        found[unit] = source
+    return found
