@@ -28,13 +28,13 @@ class Seen(NamedTuple):
     """
 
     low: str
-    starts: frozenset[str]
+    starts: set[str]
 
 
 def seen(text: str) -> Seen:
     """The text read once."""
     low = text.lower().translate(PLAIN) if not text.isascii() else text.lower()
-    return Seen(low, frozenset(word[:LENGTH] for word in LETTERS.findall(low)))
+    return Seen(low, {word[:LENGTH] for word in LETTERS.findall(low)})
 
 
 class Gate(NamedTuple):
@@ -50,9 +50,10 @@ class Gate(NamedTuple):
 
     def opens(self, text: Seen) -> bool:
         """Whether the pattern is worth trying."""
-        if all(not group.isdisjoint(text.starts) for group in self.groups):
-            return True
-        return any(mark in text.low for mark in self.marks)
+        for group in self.groups:
+            if group.isdisjoint(text.starts):
+                return any(mark in text.low for mark in self.marks)
+        return True
 
 
 def _gate(*groups: str, marks: tuple[str, ...] = ()) -> Gate:
@@ -146,10 +147,11 @@ ABROAD_GATE = _gate(
     # German, French, Spanish, Italian, Portuguese, Dutch, Russian, Polish: what cancels, and the machine
     "ignorier vergiss vergessen missachte verwirf übergeh beachte setz ki sprachmodell chatbot assistent künstliche "
     "ignore ignorez oublie oubliez tiens tenez néglige négligez abstraction désobéis ia i assistant langage "
-    "intelligence conversationnel olvida olvide omiso hagas descarta descarte desobedece asistente lenguaje "
-    "inteligencia dimentica trascura seguire tenere scarta ai assistente linguistico intelligenza esqueç esquece "
-    "desconsidera desconsidere siga linguagem inteligência negeer vergeet sla buiten taalmodel kunstmatige "
+    "olvida olvide omiso hagas descarta descarte desobedece asistente lenguaje "
+    "dimentica trascura seguire tenere scarta ai assistente linguistico esqueç esquece "
+    "desconsidera desconsidere siga linguagem negeer vergeet sla buiten taalmodel kunstmatige "
     "игнорируй проигнорируй забудь следуй обращай отбрось отмени ии языков нейросет искусственн ассистент чат чатбот "
     "setze setzt setzen kiassistent kimodell kisystem aiassistent aimodel zignoruj zapomnij pomiń odrzuć językow "
-    "sztuczn asysten"
+    "sztuczn asysten",
+    marks=("artifici", "conversationnel"),
 )  # fmt: skip
