@@ -14,13 +14,13 @@ Mean recall of gold characters, 400 questions over 105 files of Python 3.11.7, i
         tokens of context                           256   512  1024  2048
         recursive                                  19.3  33.4  49.1  61.5
         recursive, names divided                   19.3  33.3  49.7  62.8
-        structure, read as text                    18.7  34.9  50.9  63.6
+        structure, read as text                    19.0  35.6  50.9  64.3
         structure, read as code                    24.6  39.5  53.7  65.8
         structure, read as code, names divided     26.9  41.6  56.8  68.4
         the same, pruned                           28.5  41.0  54.9  66.4
 
 Paired with recursive at the same size, names divided in both, code read as code gains 7.5 points at 256 tokens (95 %:
-4.0 to 11.2), 8.3 at 512 (4.6 to 12.2), 7.1 at 1,024 (3.7 to 10.7) and 5.7 at 2,048 (2.6 to 8.8). Part of that are the
+3.9 to 11.1), 8.3 at 512 (4.6 to 12.2), 7.1 at 1,024 (3.7 to 10.7) and 5.7 at 2,048 (2.6 to 8.8). Part of that are the
 signatures, which are indexed with every chunk of their function. `compressors/prune` on the first 20 chunks keeps more
 than whole chunks do at 256 tokens and less from 512 on; that difference was not tested for chance.
 """

@@ -86,16 +86,16 @@ class Subset:
         self.items: list[Item] = known[:limit]
 
 
-def shares(trees: Sequence[DocTree], items: Sequence[Item]) -> dict[str, list[float]]:
+def shares(trees: Sequence[DocTree], items: Sequence[Item], budgets: Sequence[int] = BUDGETS) -> dict[str, list[float]]:
     """budget -> share of gold characters in the first whole chunks that fit, one value a question."""
     ranker, tokenizer = BM25(k=200), counter("cl100k")
     store = in_memory(trees)
     ranker.build(store.corpus, store.part(part_key(ranker)))
     asked = bound(ranker, store)
-    found: dict[str, list[float]] = {str(budget): [] for budget in BUDGETS}
+    found: dict[str, list[float]] = {str(budget): [] for budget in budgets}
     for item in items:
         hits = asked(Query(item.id, item.text, item.scope))
-        for budget in BUDGETS:
+        for budget in budgets:
             shown = [(hit.doc, hit.start, hit.end) for hit in fill(hits, budget, tokenizer)]
             found[str(budget)].append(recall(shown, item.spans))
     return found
