@@ -58,7 +58,7 @@ class Sentences:
     `chunkers/structure` at 220, in 1,024 tokens from 78.5 to 84.0 and from 77.0 to 83.5. With bge-small on SQuAD
     articles, 300 questions, not looked at for the choice (`evals/reproduce/sentence_vectors.py`), recall of gold
     characters rises against `retrievers/dense` in 256 tokens from 82.0 to 87.3 (+5.3, 95 %: 2.0 to 9.0), in 512 from
-    91.7 to 94.7 (+3.0, 95 %: 0.3 to 5.7), in 1,024 from 95.0 to 97.3 (+2.3, 95 %: 0.3 to 5.7).
+    91.7 to 94.7 (+3.0, 95 %: 0.3 to 5.7), in 1,024 from 95.0 to 97.3 (+2.3, 95 %: 0.3 to 4.7).
 
     Args:
         query: its text is embedded as a question.
