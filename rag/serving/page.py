@@ -32,6 +32,7 @@ def policy() -> str:
             f"script-src {' '.join(allowed['script'])}",
             f"style-src {' '.join(allowed['style'])}",
             "connect-src 'self'",
+            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
