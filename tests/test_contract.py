@@ -29,6 +29,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "chunkers/semantic": lambda: {"embedder": embedder()},
     "retrievers/dense": lambda: {"embedder": embedder()},
     "retrievers/sentences": lambda: {"embedder": embedder()},
+    "retrievers/conversation": lambda: {"dense": None},
     "retrievers/hybrid": lambda: {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
     },

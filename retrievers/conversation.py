@@ -1,0 +1,142 @@
+"""Retrieval for the last turn of a conversation: its earlier turns are weighed in, with no call to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rag.errors import ConfigError
+from rag.stage import Field, Reranker, Retriever, stage
+from rag.store.parts import bound_to, store_of
+from rag.types import Hit, Hits, Query
+from retrievers.bm25 import BM25
+from retrievers.hybrid import scaled
+from retrievers.turns import Turns, distinct, read_turns, shifted
+
+if TYPE_CHECKING:
+    from rag.store.corpus import Corpus, Part, Store
+
+__all__ = ["Conversation"]
+
+NAME = "retrievers/conversation"
+
+
+def _dense() -> Retriever:
+    from retrievers.dense import Dense
+
+    return Dense()
+
+
+@stage
+class Conversation:
+    """Search with the last turn and, by less weight, with what was said before it.
+
+    ContextualRetriever (EMNLP 2025) tunes an embedder to read the last turn within its history; here, untuned models
+    are asked several times and the answers added. Words: those of the last turn weigh 1, those of the user's turns
+    before it `earlier`, less by `decay` with each turn back, those of the last answer `answered`; each counts once a
+    turn, and 8 turns of 2,000 characters are read. Vectors: the last
+    turn by itself, and behind the user's turn before it and the beginning of the last answer, by `alone` to the rest.
+    Scores are added as `retrievers/hybrid` adds them. A `reranker` reads the user's turn before the last and the last
+    as one question.
+
+    A turn that can stand alone and says nothing that was said before (`retrievers.turns.shifted`) opens another topic:
+    the history then counts by `shift` of its weight. Without history this is plain hybrid search.
+
+    Args:
+        query: its `history` is read, oldest first, each turn optionally with its speaker (`assistant: ...`).
+
+    Returns:
+        At most k hits, best first, ties in index order. The question that later stages see is the last turn. The note
+        says how many turns were read and whether the topic was taken to change.
+
+    Raises:
+        ConfigError: neither words nor vectors are searched.
+    """
+
+    shapes_index: ClassVar[tuple[str, ...]] = ()
+
+    lexical: BM25 | None = Field(default_factory=BM25, description="searches words; None: vectors alone")
+    dense: Retriever | None = Field(default_factory=_dense, description="searches texts; None: words alone")
+    reranker: Reranker | None = Field(default=None, description="orders the hits by the question in its conversation")
+    earlier: float = Field(
+        default=0.2, ge=0, le=1, description="weight of the words of the user's turn before the last"
+    )
+    decay: float = Field(default=0.7, ge=0, le=1, description="what is left of it with each turn further back")
+    answered: float = Field(default=0.05, ge=0, le=1, description="weight of the words of the last answer")
+    alone: float = Field(
+        default=0.6, ge=0, le=1, description="share of the vectors' weight for the last turn by itself"
+    )
+    shift: float = Field(default=0.25, ge=0, le=1, description="what is left of the history where the topic changes")
+    k: int = Field(default=40, ge=1, description="hits returned")
+
+    def __post_init__(self) -> None:
+        """Something is searched."""
+        if self.lexical is None and self.dense is None:
+            raise ConfigError(
+                f"{NAME}: lexical and dense are both null; at least one must search. Drop one of the two."
+            )
+
+    def build(self, corpus: Corpus, part: Part, /) -> None:
+        """Nothing of its own: the nested retrievers have parts."""
+
+    def bind(self, store: Store, /) -> Conversation:
+        """This stage with its retrievers reading from an opened store."""
+        nested: dict[str, Any] = {
+            name: one.bind(store) for name in ("lexical", "dense") if (one := getattr(self, name)) is not None
+        }
+        return bound_to(replace(self, **nested), store)
+
+    def __call__(self, query: Query, /) -> Hits:
+        """Read the history, search, add up, order."""
+        turns = read_turns(query)
+        said = bool(turns.asked or turns.answer)
+        moved = said and shifted(query.text, turns)
+        share = self.shift if moved else float(said)
+        lists: list[tuple[str, float, Hits]] = []
+        if self.lexical is not None:
+            lists.append(("words", 1.0, self.lexical.weighed(query, self._parts(query.text, turns, share))))
+        if self.dense is not None:
+            behind = (1 - self.alone) * share
+            lists.append(("turn", 1 - behind, self.dense(query)))
+            if behind > 0:
+                lists.append(("context", behind, self.dense(replace(query, text=_composed(query.text, turns)))))
+        found = self._added(query, lists)
+        told = {"turns": len(query.history), "topic": "new" if moved else "same" if said else "first"}
+        notes = {**found.notes, NAME: told}
+        if self.reranker is not None and found.items:
+            asked = query.text if moved or not turns.asked else f"{turns.asked[0]} {query.text}"
+            found = self.reranker(replace(found, query=replace(query, text=asked)))
+            notes = {**found.notes, **notes}
+        return replace(found, query=query, notes=notes)
+
+    def _parts(self, text: str, turns: Turns, share: float) -> list[tuple[str, float]]:
+        """Texts and the weights of their words."""
+        parts = [(text, 1.0), (distinct(turns.answer), self.answered * share)]
+        parts += [(distinct(said), self.earlier * share * self.decay**back) for back, said in enumerate(turns.asked)]
+        return [(said, weight) for said, weight in parts if weight > 0]
+
+    def _added(self, query: Query, lists: Sequence[tuple[str, float, Hits]]) -> Hits:
+        """One list of several, by the weighted sum of their scaled scores."""
+        ordinals = store_of(self, NAME).corpus.ordinals
+        total: dict[tuple[int, int], float] = {}
+        first: dict[tuple[int, int], Hit] = {}
+        for _, weight, found in lists:
+            points = scaled(found.items, "minmax") * weight
+            for hit, point in zip(found.items, points.tolist(), strict=True):
+                key = ordinals[hit.doc], hit.node
+                first.setdefault(key, hit)
+                total[key] = total.get(key, 0.0) + point
+        best = sorted(total, key=lambda key: (-total[key], key))[: self.k]
+        items = (replace(first[key], score=total[key], scores={**first[key].scores, NAME: total[key]}) for key in best)
+        notes = {stage: fact for *_, found in lists for stage, fact in found.notes.items()}
+        drops = tuple(drop for *_, found in lists for drop in found.drops)
+        return Hits(query, tuple(items), drops=drops, notes=notes)
+
+
+def _composed(text: str, turns: Turns) -> str:
+    """The last turn behind what it may lean on: the user's turn before it and the beginning of the last answer."""
+    return " ".join(one for one in (*turns.asked[:1], turns.answer[:SHOWN], text) if one)
+
+
+SHOWN = 200  # characters of the last answer that are embedded
