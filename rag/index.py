@@ -122,8 +122,15 @@ class Index:
             StoreMismatch: a change would need another index.
         """
         located = config.read(config.spec(self.pipeline), set=changes)
-        other = config.build(located, allow=allow)
-        have, want = shape(self.pipeline), shape(other)
+        return self.under(config.build(located, allow=allow))
+
+    def under(self, pipeline: Pipeline) -> Index:
+        """The same index asked through another pipeline: other stages after the search, another language model.
+
+        Raises:
+            StoreMismatch: the pipeline's chunker, growers or retrievers would need another index.
+        """
+        have, want = shape(self.pipeline), shape(pipeline)
         for place, made in have.items():
             if want.get(place) != made:
                 raise StoreMismatch(
@@ -132,7 +139,7 @@ class Index:
                 )
         if len(want) > len(have):
             raise StoreMismatch(f"{sorted(set(want) - set(have))[0]}: not part of this index. Index again.")
-        return replace(self, pipeline=other)
+        return replace(self, pipeline=pipeline)
 
 
 def check(query: Query) -> Query:
@@ -180,7 +187,7 @@ def build(
         sources,
         out=out,
         base=base,
-        config=config.dump(pipeline),
+        config=_written(pipeline, out),
         shape=shape(pipeline),
         delete=delete,
         workers=workers,
@@ -188,6 +195,19 @@ def build(
         **options,
     )
     return Index(pipeline, store, out, report)
+
+
+def _written(pipeline: Pipeline, out: Path | None) -> str:
+    """The pipeline as YAML, which a folder needs; in memory, stages that YAML cannot hold are no obstacle."""
+    try:
+        return config.dump(pipeline)
+    except ConfigError as error:
+        if out is None:
+            return ""
+        raise ConfigError(
+            f"{error} A folder keeps its pipeline as YAML: index with a pipeline that has no such stage, then ask"
+            " through yours with `index.under(pipeline)`."
+        ) from error
 
 
 def open_index(folder: str | Path, *, set: Sequence[str] = (), allow: Sequence[str] = ()) -> Index:  # noqa: A002 - the command line's word
