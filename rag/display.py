@@ -43,10 +43,11 @@ font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere;text-align:left}
 .rag-look .wide{overflow-x:auto}
 .rag-look table{border-collapse:collapse;width:100%;margin:2px 0;font:inherit;font-variant-numeric:tabular-nums;
 color:inherit;background:none;border:0}
-.rag-look th,.rag-look td{text-align:left;vertical-align:top;padding:4px 12px 4px 0;border:0;
+.rag-look tr{background:none!important}
+.rag-look th,.rag-look td{text-align:left!important;vertical-align:top;padding:4px 12px 4px 0;border:0;
 border-bottom:1px solid var(--line);background:none;color:inherit;white-space:normal;max-width:none}
 .rag-look th{color:var(--soft);font-weight:600;font-size:12.5px}
-.rag-look td.n,.rag-look th.n{text-align:right;white-space:nowrap}
+.rag-look td.n,.rag-look th.n{text-align:right!important;white-space:nowrap}
 .rag-look td.at{min-width:9rem}.rag-look td.text{min-width:16rem;white-space:pre-wrap}
 .rag-look td.w{min-width:90px;width:20%}
 .rag-look svg{display:block;width:100%;height:16px}
