@@ -24,6 +24,7 @@ from rag.cli import (
     eval,  # noqa: A004 - the verb's name
     index,
     init,
+    mcp,
     models,
     report,
     run,
@@ -44,7 +45,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, serve, doctor):
+for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, serve, mcp, doctor):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(show.app, name="show")
 app.add_typer(models.app, name="models")

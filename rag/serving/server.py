@@ -11,14 +11,17 @@ import socket
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError
 from rag.optional import require
 from rag.serving.guard import LOCAL, Limits
 from rag.serving.live import Live
 
-__all__ = ["hosts", "listening", "opened", "serve", "token"]
+if TYPE_CHECKING:
+    from rag.serving.service import Service
+
+__all__ = ["hosts", "listening", "opened", "serve", "serve_mcp", "serve_stdio", "token"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SCOPED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<change>[^=]*=.*)", re.DOTALL)
@@ -120,24 +123,75 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def serve(lives: Sequence[Live], *, host: str, port: int, limits: Limits, **options: Any) -> None:
-    """Serve until stopped; questions under way get their answers first.
+    """Serve the HTTP routes and the page until stopped; questions under way get their answers first.
 
     Raises:
         MissingExtra: the packages of the extra `serve` are not installed.
         ConfigError: the port cannot be used.
     """
-    require("fastapi", extra="serve", by="rag serve")
-    uvicorn = require("uvicorn", extra="serve", by="rag serve")
+    for package in ("fastapi", "uvicorn", "h11"):
+        require(package, extra="serve", by="rag serve")
     from rag.serving.app import guarded
-    from rag.serving.patient import PatientProtocol
     from rag.serving.service import Service
 
     sock = listening(host, port)
     service = Service(lives, **options)
+    run(guarded(service, limits), sock, service, limits, grace=service.desk.seconds)
+
+
+def serve_mcp(lives: Sequence[Live], *, host: str, port: int, limits: Limits, **options: Any) -> None:
+    """Serve the MCP tools over streamable HTTP, at `/mcp`, until stopped.
+
+    Raises:
+        MissingExtra: the packages of the extra `mcp` are not installed.
+        ConfigError: the port cannot be used.
+    """
+    require("mcp.server.mcpserver", extra="mcp", by="rag mcp")
+    require("uvicorn", extra="mcp", by="rag mcp")
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from rag.serving.guard import Guard
+    from rag.serving.service import Service
+    from rag.serving.tools import server
+
+    sock = listening(host, port)
+    service = Service(lives, **options)
+    unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # Guard looks at the names
+    app = server(service).streamable_http_app(transport_security=unguarded, max_request_body_size=limits.body)
+
+    def count(scope: Any, status: int, seconds: float) -> None:
+        service.metrics.request(scope["path"] if scope["path"] == "/mcp" else "other", status, seconds)
+
+    run(Guard(app, limits, count), sock, service, limits, path="/mcp")
+
+
+def serve_stdio(lives: Sequence[Live], **options: Any) -> None:
+    """Serve the MCP tools over standard input and output until the input ends.
+
+    Raises:
+        MissingExtra: the package of the extra `mcp` is not installed.
+    """
+    require("mcp.server.mcpserver", extra="mcp", by="rag mcp")
+    from rag.serving.service import Service
+    from rag.serving.tools import server
+
+    service = Service(lives, **options)
+    try:
+        server(service).run("stdio")
+    finally:
+        service.close()
+
+
+def run(app: Any, sock: socket.socket, service: Service, limits: Limits, *, path: str = "", grace: float = 5) -> None:
+    """An application on a socket, with uvicorn; when stopped, requests under way have `grace` seconds to end."""
+    import uvicorn
+
+    from rag.serving.patient import PatientProtocol
+
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="rag: %(message)s", force=True)
     logging.getLogger("rag").setLevel(logging.INFO)
     config = uvicorn.Config(
-        guarded(service, limits),
+        app,
         http=PatientProtocol,
         ws="none",
         lifespan="on",
@@ -148,13 +202,16 @@ def serve(lives: Sequence[Live], *, host: str, port: int, limits: Limits, **opti
         proxy_headers=False,
         limit_concurrency=1000,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=max(5, round(service.desk.seconds)),
+        timeout_graceful_shutdown=max(1, round(grace)),
         h11_max_incomplete_event_size=64 * 1024,
     )
     at = sock.getsockname()
     shown = f"[{at[0]}]" if ":" in at[0] else at[0]
     kept = "with a token" if limits.token else "without a token"
     logging.getLogger("rag.serving").info(
-        "serving %s at http://%s:%d, %s. Stop with Ctrl-C.", ", ".join(service.lives), shown, at[1], kept
+        "serving %s at http://%s:%d%s, %s. Stop with Ctrl-C.", ", ".join(service.lives), shown, at[1], path, kept
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        service.close()
