@@ -27,9 +27,12 @@ from rag.discourse.roles import (
     SUBORDINATE,
     TAIL,
 )
+from rag.discourse.words import TOKEN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rag.discourse.words import Words
 
 __all__ = ["antecedents", "definitions", "hosts"]
 
@@ -43,7 +46,6 @@ DEFINED = re.compile(
     rf"|{TERM}\s+(?:shall\s+)?(?:means?|refers?\s+to|is\s+defined\s+as|(?:has|have)\s+the\s+meanings?)\b"
     r"|\(([A-Z][A-Z0-9-]{1,9})s?\)"
 )
-NAME = re.compile(r"(?<!\w)[A-Z][\w-]*")
 SENTENCES = 4  # back to which a person's name is looked for
 PER_WORD = 8  # terms that begin with the same word
 
@@ -139,38 +141,42 @@ def antecedents(
 
 
 def definitions(
-    text: str, ranges: Sequence[tuple[int, int]], start: NDArray[np.int64], within: NDArray[np.int64]
+    text: str,
+    ranges: Sequence[tuple[int, int]],
+    words: Words,
+    bounds: NDArray[np.int64],
+    first: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """For each unit the earlier one of its range that defines a term it uses, -1 for none.
 
     Terms are those in quotes within brackets or before "means", and short forms in capitals within brackets. A unit
-    that uses several has the link of the first. Linear: only words with a capital are looked up.
+    that uses several has the link of the first. Linear: only words that begin a term are looked at.
 
     Args:
         text: any text.
         ranges: half-open ranges of it.
-        start: int64 (n,), first code point of each unit, ascending within a range.
-        within: int64 (n,), range of each unit, not descending.
+        words: of the ranges.
+        bounds: int64 (ranges + 1,), number of the first word of each range, and of all words.
+        first: int64 (n,), ascending, number of each unit's first word.
     """
-    found = np.full(len(start), -1, dtype=np.int64)
-    bounds = np.searchsorted(within, np.arange(len(ranges) + 1))
-    for k, (low, high) in enumerate(ranges):
+    found = np.full(len(first), -1, dtype=np.int64)
+    for k, (start, end) in enumerate(ranges):
         terms: dict[str, list[tuple[str, int]]] = {}
-        for match in DEFINED.finditer(text, low, high):
+        at = words.start[bounds[k] : bounds[k + 1]]
+        for match in DEFINED.finditer(text, start, end):
             term = (match[1] or match[2] or match[3]).strip()
-            head = NAME.match(term)
-            if head and len(mine := terms.setdefault(head[0], [])) < PER_WORD:
-                mine.append((term, match.start()))
+            head = TOKEN.match(term)
+            if head and term[0].isupper() and len(mine := terms.setdefault(head[0], [])) < PER_WORD:
+                mine.append((term, int(bounds[k] + np.searchsorted(at, match.start()))))
         if not terms:
             continue
-        first, last = int(bounds[k]), int(bounds[k + 1])
-        places = start[first:last]
-        for match in NAME.finditer(text, low, high):
-            for term, place in terms.get(match[0], ()):
-                if place < match.start() and text.startswith(term, match.start()):
-                    unit, source = (
-                        first + int(np.searchsorted(places, at, side="right")) - 1 for at in (match.start(), place)
-                    )
+        begins = np.fromiter((form in terms for form in words.forms), np.bool_, len(words.forms))
+        mine_words = words.kind[bounds[k] : bounds[k + 1]]
+        for word in (bounds[k] + np.flatnonzero(begins[mine_words])).tolist():
+            place = int(words.start[word])
+            for term, defined in terms[words.forms[words.kind[word]]]:
+                if defined < word and text.startswith(term, place):
+                    unit, source = (int(np.searchsorted(first, w, side="right")) - 1 for w in (word, defined))
                     if source < unit and found[unit] < 0:
                         found[unit] = source
     return found

@@ -9,6 +9,7 @@ mostly sentences and what stands between marks. A tagger of 190 KB decides for e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,13 +18,15 @@ import numpy as np
 from rag.discourse.links import antecedents, definitions, hosts
 from rag.discourse.network import network
 from rag.discourse.roles import leads, named, roles_of
-from rag.discourse.words import Words, words_of
+from rag.discourse.words import DASHES, MARKS, Words, words_of
 from rag.units import cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Edus", "edus"]
+
+SOLID = re.compile(r"`[^`\n]{1,200}`|\[[^\]\n]{0,200}\][(\[][^)\]\s]{0,300}[)\]]|(?<!\w)\w{1,12}://\S+")
 
 
 class Edus(NamedTuple):
@@ -90,22 +93,46 @@ def edus(text: str, ranges: Sequence[tuple[int, int]] | None = None) -> Edus:
     if ranges is None:
         ranges = [(0, len(text))] if text else []
     words, bounds = words_of(text, ranges)
-    taken = network()(words, bounds) >= 0
+    taken, counted = _taken(words, bounds)
     found: list[tuple[NDArray[np.int64], ...]] = []
     count = 0
     for k, (start, end) in enumerate(ranges):
         mine, whole = _sentences(text, start, end)
         at = words.start[bounds[k] : bounds[k + 1]]
-        begins = at[taken[bounds[k] : bounds[k + 1]]]
+        begins = _outside(text, start, end, at[taken[bounds[k] : bounds[k + 1]]])
         begins = np.union1d(begins[~whole[np.searchsorted(mine, begins, side="right") - 1]], mine)
         begins = np.append(np.int64(start), begins[begins > (at[0] if len(at) else start)])
+        said = np.diff(counted[bounds[k] + np.searchsorted(at, begins)])
+        begins = begins[np.append(True, (said > 0) | np.isin(begins[1:], mine))]
         number = count + np.searchsorted(mine, begins, side="right") - 1
         first = bounds[k] + np.searchsorted(at, begins)
         found.append((begins, np.append(begins[1:], end), np.full_like(begins, k), number, first))
         count += len(mine)
     none = (np.zeros(0, dtype=np.int64),) * 5
     columns = (np.concatenate(column) for column in zip(none, *found, strict=True))
-    return _linked(text, ranges, words, *columns)
+    return _linked(text, ranges, words, bounds, *columns)
+
+
+def _taken(words: Words, bounds: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which words begin a unit, none without white space before it but at a dash; how many words precede."""
+    kind = words.types[words.kind, 2]
+    dash = np.isin(kind, DASHES)
+    free = (words.gap > 0) | dash | np.append(False, dash[:-1])[: len(dash)]
+    word = (kind < MARKS.start) | (kind >= MARKS.stop)
+    return free & (network()(words, bounds) >= 0), np.append(0, np.cumsum(word))
+
+
+def _outside(text: str, start: int, end: int, begins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some places that lie in no link, address or stretch of code."""
+    if all(text.find(sign, start, end) < 0 for sign in ("`", "](", "][", "://")):
+        return begins
+    solid = [match.span() for match in SOLID.finditer(text, start, end)]
+    if not solid:
+        return begins
+    low, high = np.array(solid, dtype=np.int64).T
+    inside = np.searchsorted(low, begins, side="right") - 1
+    found: NDArray[np.int64] = begins[(inside < 0) | (begins >= high[inside])]
+    return found
 
 
 def _sentences(text: str, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -119,6 +146,7 @@ def _linked(  # noqa: PLR0917 - the columns of the units as they were found
     text: str,
     ranges: Sequence[tuple[int, int]],
     words: Words,
+    bounds: NDArray[np.int64],
     start: NDArray[np.int64],
     end: NDArray[np.int64],
     within: NDArray[np.int64],
@@ -137,5 +165,5 @@ def _linked(  # noqa: PLR0917 - the columns of the units as they were found
         role,
         hosts(role, sentence, lead.bare),
         antecedents(lead.cue[0], role, sentence, within, named(words, lead, opens)),
-        definitions(text, ranges, start, within),
+        definitions(text, ranges, words, bounds, first),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +13,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KNOWN", "TOKEN", "Words", "kind_of", "words_of"]
+__all__ = ["DASHES", "KNOWN", "MARKS", "TOKEN", "Words", "kind_of", "words_of"]
 
 TOKEN = re.compile(r"[^\W_]+|['’](?:s|re|ve|ll|d|m|t)\b|[^\w\s]|_")
+PARTS = re.compile(rf"\s+|{TOKEN.pattern}")
+PORTION = 1 << 20  # code points read at a time
 CLASSES: Mapping[str, str] = {  # closed classes, the first that holds a word is its class
     "coordinator": "and or but nor yet plus",
     "negation": "not t n't never no",
@@ -53,6 +55,8 @@ CLASS = {name: number for number, name in enumerate(CLASSES, 1)}
 KNOWN = {word: CLASS[name] for name, words in reversed([*CLASSES.items()]) for word in words.split()}
 SIGNS = ",;:.!?()[]\"“”'-–—/%$"
 MARK = 16  # the class of a mark is this plus one plus its place among SIGNS
+MARKS = range(MARK, MARK + 1 + len(SIGNS))  # classes of all that is no word
+DASHES = tuple(MARK + 1 + SIGNS.index(sign) for sign in "—–")
 NUMBER, OTHER = 40, 49
 ENDINGS = (
     (("ing",), 5, 41),
@@ -76,12 +80,14 @@ class Words(NamedTuple):
         kind: int64 (n,), index of its type in `types`: equal words have equal types.
         types: uint32 (m, 4), for each type hashes of its lower-case form and of its last three letters, its class below
             64, and how it is written, below 8.
+        forms: the m types as written.
     """
 
     start: NDArray[np.int64]
     gap: NDArray[np.uint8]
     kind: NDArray[np.int64]
     types: NDArray[np.uint32]
+    forms: tuple[str, ...]
 
 
 def words_of(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[Words, NDArray[np.int64]]:
@@ -94,42 +100,61 @@ def words_of(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[Words, NDArr
     Returns:
         The words, and int64 (ranges + 1,): the words of range k are those from its k-th to its next number.
     """
-    spans: list[tuple[int, int]] = []
+    index: dict[str, int] = {}
+    columns = [(np.zeros(0, dtype=np.int64),) * 2]
     first = [0]
     for start, end in ranges:
-        spans += [match.span() for match in TOKEN.finditer(text, start, end)]
-        first.append(len(spans))
-    index: dict[str, int] = {}
-    known = index.setdefault
-    kind = np.array([known(text[a:b], len(index)) for a, b in spans], dtype=np.int64)
-    types = np.array([_looks(word) for word in index], dtype=np.uint32).reshape(-1, 4)
-    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
-    bounds = np.array(first, dtype=np.int64)
-    return Words(places[:, 0], _gaps(text, places, bounds), kind, types), bounds
+        count = first[-1]
+        for place, parts in _parts(text, start, end):
+            for part in dict.fromkeys(parts):
+                index.setdefault(part, len(index))
+            size = np.fromiter(map(len, parts), np.int64, len(parts))
+            columns.append(
+                (place + np.cumsum(size) - size, np.fromiter(map(index.__getitem__, parts), np.int64, len(parts)))
+            )
+            count += len(parts)
+        first.append(count)
+    places, kinds = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return _words(places, kinds, list(index), np.array(first, dtype=np.int64))
 
 
-def _gaps(text: str, places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.uint8]:
-    gap = np.zeros(len(places), dtype=np.uint8)
-    if not len(places):
-        return gap
-    apart = np.flatnonzero(places[1:, 0] != places[:-1, 1]) + 1
-    wide = places[apart, 0] - places[apart - 1, 1]
-    gap[apart] = 1
-    behind = places[apart - 1, 1].tolist()
-    ahead = places[apart, 0].tolist()
-    for i, a, b, one in zip(apart.tolist(), behind, ahead, (wide == 1).tolist(), strict=True):
-        if one:
-            if text[a] == "\n":
-                gap[i] = 2
-        elif a < b:
-            gap[i] = 1 + min(text.count("\n", a, b), 2)
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, list[str]]]:
+    """The words, marks and blanks of a range, which tile it, in portions of `PORTION` code points, with their place."""
+    size = PORTION
+    while start < end:
+        parts = PARTS.findall(text, start, min(end, start + size))
+        if start + size < end:
+            if len(parts) < 2:
+                size *= 2
+                continue
+            parts.pop()  # it may go on
+        yield start, parts
+        start += sum(map(len, parts))
+        size = PORTION
+
+
+def _words(
+    place: NDArray[np.int64], kind: NDArray[np.int64], forms: list[str], first: NDArray[np.int64]
+) -> tuple[Words, NDArray[np.int64]]:
+    """The words among what tiles the ranges, each with the blank before it."""
+    blank = np.fromiter((form.isspace() for form in forms), np.bool_, len(forms))
+    lines = np.fromiter(
+        (1 + min(form.count("\n"), 2) if b else 0 for form, b in zip(forms, blank, strict=True)), np.uint8, len(forms)
+    )
+    gap = np.append(np.uint8(0), lines[kind])[: len(kind)]
+    word = ~blank[kind]
+    counted = np.append(0, np.cumsum(word))
+    bounds = counted[first]
+    gap, place, kind = gap[word], place[word], kind[word]
     gap[bounds[:-1][bounds[:-1] < bounds[1:]]] = 3
-    return gap
+    number = np.cumsum(~blank) - 1
+    held = tuple(form for form, b in zip(forms, blank, strict=True) if not b)
+    types = np.array([_looks(form[:LONGEST]) for form in held], dtype=np.uint32).reshape(-1, 4)
+    return Words(place, gap, number[kind], types, held), bounds
 
 
 @lru_cache(maxsize=1 << 16)
 def _looks(word: str) -> tuple[int, int, int, int]:
-    word = word[:LONGEST]
     lower = word.lower().replace("’", "'")
     ending = (lower[-3:] + "|").encode("utf-8", "surrogatepass")
     return (
