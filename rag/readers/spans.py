@@ -13,7 +13,7 @@ __all__ = ["Token", "candidates", "look", "tokens"]
 
 LONGEST = 9  # words of a span that is no clause
 TOKEN = re.compile(
-    r"[$€£¥]?\d+(?:[.,]\d+)*(?:%|[a-zA-Z]{1,3}(?![^\W_])|(?:-[^\W\d_]+)+)?"
+    r"[$€£¥]?\d+(?:[.,:]\d+)*(?:%|[a-zA-Z]{1,3}(?![^\W_])|(?:-[^\W\d_]+)+)?"
     r"|(?:[^\W\d_]\.){2,}|[A-Z]\.(?=\s[A-Z])|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]|_"
 )
 

@@ -88,3 +88,8 @@ def test_features_name_the_unit_that_was_left_out() -> None:
     sentence = prepare(words, wanted)
     assert "real unit left out" in features(sentence, 2, 3, wanted)
     assert "real unit left out" not in features(sentence, 2, 4, wanted)
+
+
+@pytest.mark.parametrize("number", ["16:15", "3:1", "1,234.5", "10:00:30"])
+def test_a_clock_time_and_a_ratio_are_one_word(number: str) -> None:
+    assert [token.text for token in tokens(f"It starts at {number}.")][3] == number
