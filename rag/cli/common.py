@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +17,19 @@ __all__ = ["Allow", "Json", "Quiet", "Set", "aligned", "emit", "line", "number",
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no talk, no progress bars")]
 Set = Annotated[list[str], typer.Option("--set", help="change a setting: stages[1].k=5 or rerankers/mmr.k=5")]
+
+
+def _reachable(modules: list[str]) -> list[str]:
+    """With `--allow` a module may lie in the folder one works in; it comes last, so it hides nothing installed."""
+    here = str(Path.cwd())
+    if modules and here not in sys.path:
+        sys.path.append(here)
+    return modules
+
+
 Allow = Annotated[
-    list[str], typer.Option("--allow", help="a module outside the installed stages that the config may name")
+    list[str],
+    typer.Option("--allow", callback=_reachable, help="a module outside the installed stages that the config may name"),
 ]
 
 
