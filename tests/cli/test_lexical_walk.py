@@ -193,15 +193,6 @@ def test_doctor_finds_no_problem_here(rag: Run) -> None:
     assert done.code == 0
 
 
-def test_init_writes_a_start_that_works_and_never_overwrites(tmp_path: Path, rag: Run) -> None:
-    assert rag("init", tmp_path / "new", "--recipe", "lexical").code == 0
-    done = rag("index", tmp_path / "new" / "pipeline.yaml", tmp_path / "new" / "docs", "--out", tmp_path / "i")
-    assert done.code == 0
-    again = rag("init", tmp_path / "new")
-    assert again.code == 2
-    assert "is there already" in again.err
-
-
 def test_help_and_version_are_there(rag: Run) -> None:
     assert "citations are exact slices" in rag("--help").out
     assert rag("--version").out.startswith("ragtree ")
