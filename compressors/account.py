@@ -31,14 +31,24 @@ def short_enough(hits: Sequence[Hit], pool: Sequence[Unit], budget: int, tokeniz
     return found
 
 
-def alike(hits: Sequence[Hit], pool: Sequence[Unit], order: Sequence[int]) -> dict[int, int]:
-    """Units whose words an earlier one of the order says exactly, and that one."""
-    first: dict[str, int] = {}
+def alike(hits: Sequence[Hit], pool: Sequence[Unit], order: Sequence[int], copies: int) -> dict[int, int]:
+    """Units whose words so many earlier ones of the order say exactly, and the first of these.
+
+    Args:
+        hits: the evidence.
+        pool: units of these hits.
+        order: units, best first.
+        copies: how often the same words may stand; at least 1.
+    """
+    said: dict[str, list[int]] = {}
     found: dict[int, int] = {}
     for i in order:
         text = " ".join(hits[pool[i].hit].document.text[pool[i].start : pool[i].end].split())
-        if first.setdefault(text, i) != i:
-            found[i] = first[text]
+        same = said.setdefault(text, [])
+        if len(same) >= copies:
+            found[i] = same[0]
+        else:
+            same.append(i)
     return found
 
 

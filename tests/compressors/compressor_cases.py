@@ -45,14 +45,6 @@ def hit_lists(draw: st.DrawFn) -> Hits:
     return Hits(Query("q", draw(st.sampled_from(QUESTIONS))), tuple(draw(st.permutations(hits))))
 
 
-def ranges(hits: Hits) -> dict[str, list[tuple[int, int]]]:
-    """Document -> kept ranges, in the order of the hits."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for hit in hits:
-        found.setdefault(hit.doc, []).extend(hit.spans)
-    return found
-
-
 def characters(hits: Hits) -> set[tuple[str, int]]:
     """Every visible character that is kept, by document and place."""
     return {(h.doc, i) for h in hits for s, e in h.spans for i in range(s, e) if not h.document.text[i].isspace()}
