@@ -10,6 +10,7 @@ from rag.lexical import terms
 __all__ = ["REFERENCE", "decompose", "references"]
 
 REFERENCE = re.compile(r"#(\d{1,2})\b")
+ASKS = re.compile(r"\?|\b(?:who|whom|whose|when|where|why|how|what|which)\b", re.IGNORECASE)
 MOST = 6  # steps
 LONGEST = 600  # characters of a question that are looked at
 _SMALL = "of|the|and|in|on|for|to|a|an|with|by|at|from|de|la|le|von|van|der|den|del|di|da|el|al|und|et|y"
@@ -77,14 +78,15 @@ def decompose(question: str, most: int = MOST) -> tuple[str, ...]:
     `are both A and B`. A question of no such form, or in another language, is one step, itself.
 
     Args:
-        question: any text; one of more than 600 characters, or that holds a reference itself, is one step.
+        question: any text; one of more than 600 characters, or that holds a reference itself, or asks nothing,
+            is one step.
         most: steps at most.
 
     Returns:
         1 to `most` texts; the last asks for the answer.
     """
     text = " ".join(question[:LONGEST].split())
-    if len(question) > LONGEST or REFERENCE.search(text):
+    if len(question) > LONGEST or REFERENCE.search(text) or not ASKS.search(text):
         return (question,)
     compared = _compared(text) if most > 2 else ()
     if compared:
