@@ -177,10 +177,13 @@ def flow(boxes: Sequence[Box]) -> str:
 def hits(found: Hits) -> str:
     """A ranking: where each hit lies, what is kept of it, what each stage gave, and what was dropped and why."""
     size = "" if found.tokens is None else f"{found.tokens:,} tokens"
+    from rag.chosen import chosen
+
     body = _rows(found.items) + _drops(found)
     if found.notes:
         body += fold("notes of the stages", facts(found.notes))
-    return shell(body, found.query.text[:LONG], f"{len(found.items)} hits", f"{len(found.drops)} dropped", size)
+    told_hits = shell(body, found.query.text[:LONG], f"{len(found.items)} hits", f"{len(found.drops)} dropped", size)
+    return chosen(found) + told_hits
 
 
 def _rows(items: Sequence[Hit]) -> str:

@@ -11,6 +11,7 @@ LAYERS = [  # each may import what stands before it, and its own group
         "rag.errors",
         "rag.types",
         "rag.documents",
+        "rag.chosen",
         "rag.display",
         "rag.bars",
         "rag.doctree",
@@ -31,7 +32,7 @@ LAYERS = [  # each may import what stands before it, and its own group
     {"rag.pipeline", "rag.sources", "rag.cutting", "rag.changes", "rag.indexing"},
     {"rag.located", "rag.overrides", "rag.config", "rag.schema", "rag.requirements", "rag.index"},
     {"rag.bridge", "rag.testing", "evals"},
-    {"rag.serving"},
+    {"rag.serving", "rag.site"},
     {"rag.cli"},
 ]
 STAGES = ("chunkers", "retrievers", "rerankers", "compressors")
