@@ -27,7 +27,7 @@ ROLES = (
 )
 MAIN, COORDINATED, SUBORDINATE, RELATIVE, PARTICIPLE, PURPOSE, ATTRIBUTION, PARENTHESIS, TAIL, HEADING = range(10)
 DELETABLE = frozenset({RELATIVE, PARTICIPLE, PURPOSE, ATTRIBUTION, PARENTHESIS, SUBORDINATE})
-"""Roles of units that may go while the rest of their sentence stays."""
+"""Roles of units that may go while the rest of their sentence stays, where they have a host."""
 
 CUES: Mapping[str, str] = {
     "subordinator": (
@@ -151,9 +151,10 @@ def roles_of(words: Words, lead: Leads, opens: NDArray[np.bool_]) -> NDArray[np.
         return np.zeros(n, dtype=np.uint8)
     size = last - first
     before = np.where(opens | (first == 0), 0, flags[np.maximum(first - 1, 0)])
-    said = _has(flags, "speech")
-    counted = np.append(0, np.cumsum(said))
-    says = (counted[last] > counted[first]) & (size <= SAID_WORDS)
+    words_only = np.flatnonzero(~_has(flags, "mark") & ~_has(flags, "that"))
+    final = np.append(words_only, -1)[np.searchsorted(words_only, last) - 1]
+    says = (final >= first) & _has(flags[final], "speech") | (~opens & _has(cue[0], "speech"))
+    says &= size <= SAID_WORDS
     has = {name: _has(cue[0], name) for name in BIT}
     inner = ~opens
 
@@ -178,6 +179,8 @@ def roles_of(words: Words, lead: Leads, opens: NDArray[np.bool_]) -> NDArray[np.
     role[_heading(words, flags, first, last, opens)] = HEADING
     role[size == 0] = MAIN
     role[_resumes(words, lead, opens, role)] = TAIL
+    alone = opens & np.append(opens[1:], True)
+    role[alone & np.isin(role, sorted(DELETABLE - {PARENTHESIS}))] = MAIN
     return role
 
 
