@@ -92,11 +92,11 @@ class Edu:
         notes["same"] = len(twins)
         return accounted(NAME, hits, ranked, found.pool, fitted=fitted, budget=budget, reasons=reasons, notes=notes)
 
-    def worth(self, question: str, hits: Sequence[Hit], found: Leaves) -> NDArray[np.float64]:
-        """What each leaf is worth, in [0, 1], rounded to 1e-9."""
+    def worth(self, question: str, hits: Sequence[Hit], found: Leaves, by: str = NAME) -> NDArray[np.float64]:
+        """What each leaf is worth, in [0, 1], rounded to 1e-9; `by` is named where the scorer fails."""
         if not found.pool:
             return np.zeros(0)
-        own = stretched(own_scores(NAME, question, hits, found.pool, self.scorer))
+        own = stretched(own_scores(by, question, hits, found.pool, self.scorer))
         of = np.array([unit.hit for unit in found.pool])
         same = of[1:] == of[:-1]
         near = np.zeros(len(own))
