@@ -20,6 +20,7 @@ from rag.cli import (
     compare,
     data,
     demo,
+    docs,
     doctor,
     eval,  # noqa: A004 - the verb's name
     index,
@@ -42,10 +43,9 @@ app = typer.Typer(
     help="Ask real documents; get answers whose citations are exact slices of the sources.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, serve, mcp, doctor):
+for verb in (index, ask, run, eval, compare, report, sweep, chunk, tree, check, init, demo, docs, serve, mcp, doctor):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(show.app, name="show")
 app.add_typer(models.app, name="models")
