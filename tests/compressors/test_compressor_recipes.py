@@ -27,6 +27,7 @@ OFFLINE = (
     "stages[1]={use: rerankers/mmr, k: 20}",
     "stages[2].scorer=null",
     "stages[3].scorer=null",
+    "stages[3].threshold=0.2",  # of words, among the few that `adaptive` leaves
 )
 
 
