@@ -3,8 +3,14 @@
 Units after the practice of the GUM corpus (Zeldes, "The GUM Corpus", Language Resources and Evaluation 51(3), 2017) and
 of Rhetorical Structure Theory: clauses, relative clauses, attributions ("she said"), phrases opened by strong cues,
 headings, list items, brackets. A unit that another one interrupts comes as two pieces. English; in other languages
-mostly sentences and what stands between marks. A tagger of 190 KB decides for each word whether a unit begins there
-(`rag.discourse.network`), a sentence always begins one, so that units lie inside sentences.
+mostly sentences and what stands between marks. A tagger of 191 kB decides for each word whether a unit begins there
+(`rag.discourse.network`); a sentence, list item or table row always begins one, so that units lie inside these; none
+begins inside a table row, a link, an address or inline code.
+
+Boundaries on the test part of GUM's CC BY genres (8 documents, 911 units; `evals/reproduce/edu.py`): F1 85.8 (95 %
+over documents: 83.6 to 87.7), 77.3 without sentence starts; rules alone 72.8, cuts behind marks
+58.5, gold sentences 55.2. By genre, dev and test: academic 87.1, court 83.4, interview 88.5, news 85.2. One core
+reads 0.3 to 0.4 million words and marks a second.
 """
 
 from __future__ import annotations
