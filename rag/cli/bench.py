@@ -56,6 +56,22 @@ def index(
         _print(bench(path, repeat=repeat, progress=bar), json=json)
 
 
+@app.command()
+def serve(
+    folder: Annotated[Path | None, typer.Argument(help="an index folder; default the bundled articles")] = None,
+    clients: Annotated[int, typer.Option(min=1, help="that ask at the same time")] = 32,
+    seconds: Annotated[float, typer.Option(min=0.5, help="they ask for so long")] = 60.0,
+    recipe: Annotated[str, typer.Option(help="of the bundled index")] = "lexical",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Times, errors and memory of `rag serve` under many clients at once."""
+    from evals.bench.serve import bench
+
+    with progress(quiet=quiet) as bar:
+        _print(bench(folder, clients=clients, seconds=seconds, recipe=recipe, progress=bar), json=json)
+
+
 def _print(result: dict[str, Any], *, json: bool) -> None:
     if json:
         emit(result)

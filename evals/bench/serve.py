@@ -1,0 +1,176 @@
+"""What `rag bench serve` measures: `rag serve` under many clients at once, its times, errors and memory.
+
+The service runs in a process of its own and is asked over loopback, each client on one kept connection, the next
+question as soon as the last is answered. An answer counts as an error unless it is complete and the same as every other
+answer to that question. Times are of whole requests as a client sees them; with more clients than
+cores they are mostly waiting, so the rate beside them says what one answer costs.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evals.bench.contest import Tell, silent
+from rag.errors import RagError
+
+__all__ = ["bench"]
+
+START = "from rag.cli import main; main()"
+WARM = 0.1  # share of the time after which memory is first looked at
+
+
+def bench(
+    index: Path | None = None,
+    *,
+    clients: int = 32,
+    seconds: float = 60.0,
+    recipe: str = "lexical",
+    progress: Tell | None = None,
+) -> dict[str, Any]:
+    """Ask a service for a while.
+
+    Args:
+        index: an index folder; by default the bundled articles are indexed with `recipe`.
+        clients: that ask at the same time.
+        seconds: they ask for so long.
+        recipe: of the bundled index.
+        progress: called with (done, total, label).
+
+    Returns:
+        `tables` to print, `notes`, and `figures`: `requests`, `errors`, `rate` (requests a second), `p50`, `p90`, `p99`
+        and `worst` (seconds), `memory` (bytes, after a tenth of the time and at the end).
+    """
+    tell = progress or silent
+    questions = _questions()
+    with tempfile.TemporaryDirectory() as base:
+        folder = index if index is not None else _indexed(Path(base) / "index", recipe)
+        with _service(folder) as port:
+            times, errors, memory = _asked(port, questions, clients, seconds, tell)
+    figures = _figures(times, errors, memory) | {"clients": clients, "seconds": seconds}
+    figures["rate"] = len(times) / seconds
+    return _told(figures, sorted(set(errors)), recipe if index is None else str(index))
+
+
+def _questions() -> list[str]:
+    import evals
+    from evals.datasets import load
+
+    sample = load(Path(evals.__path__[0]) / "samples" / "wikipedia")
+    return [item.query().text for item in sample.items]
+
+
+def _indexed(folder: Path, recipe: str) -> Path:
+    import evals
+    from rag.config import load
+
+    load(recipe).index(Path(evals.__path__[0]) / "samples" / "wikipedia", folder)
+    return folder
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[int]:
+    command = [sys.executable, "-c", START, "serve", f"bench={folder}", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - this package's own command
+    try:
+        said = process.stderr.readline() if process.stderr is not None else ""
+        found = re.search(r"http://[^:]+:(\d+)", said)
+        if found is None:
+            raise RagError(f"rag serve: did not start: {said.strip()}")
+        threading.Thread(target=lambda: list(process.stderr or ()), daemon=True).start()
+        yield int(found[1])
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _asked(
+    port: int, questions: Sequence[str], clients: int, seconds: float, tell: Tell
+) -> tuple[list[float], list[str], list[int]]:
+    """Seconds of each request, what went wrong, and the service's memory once a second."""
+    times: list[list[float]] = [[] for _ in range(clients)]
+    errors: list[str] = []
+    seen: dict[str, str] = {}
+    began = time.monotonic()
+
+    def go(number: int) -> None:
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        at = number
+        while time.monotonic() - began < seconds:
+            body = json.dumps({"question": questions[at % len(questions)]})
+            at += clients
+            start = time.perf_counter()
+            try:
+                link.request("POST", "/ask", body, {"content-type": "application/json"})
+                answer = link.getresponse()
+                told = _said(json.loads(answer.read()))
+                if answer.status != 200:
+                    errors.append(f"status {answer.status}")
+                elif seen.setdefault(body, told) != told:
+                    errors.append("another answer to the same question")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                errors.append(type(error).__name__)
+                link.close()
+            times[number].append(time.perf_counter() - start)
+        link.close()
+
+    threads = [threading.Thread(target=go, args=(i,)) for i in range(clients)]
+    for thread in threads:
+        thread.start()
+    memory = []
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(min(1.0, seconds / 20))
+        memory.append(_resident(port))
+        tell(min(round(time.monotonic() - began), round(seconds)), round(seconds), "asking")
+    return [one for some in times for one in some], errors, memory
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """What an answer says, without what may differ from one time to the next."""
+    return json.dumps([answer.get(name) for name in ("answer", "status", "citations", "context")])
+
+
+def _resident(port: int) -> int:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    link.request("GET", "/metrics")
+    found = re.search(rb"^rag_resident_bytes (\S+)$", link.getresponse().read(), re.MULTILINE)
+    link.close()
+    return round(float(found[1])) if found else 0
+
+
+def _figures(times: Sequence[float], errors: Sequence[str], memory: Sequence[int]) -> dict[str, Any]:
+    import numpy as np
+
+    p50, p90, p99, worst = (float(value) for value in np.percentile(times, (50, 90, 99, 100)))
+    return {
+        "requests": len(times),
+        "errors": len(errors),
+        **{"p50": p50, "p90": p90, "p99": p99, "worst": worst},
+        "memory": [memory[int(len(memory) * WARM)], memory[-1]],
+    }
+
+
+def _told(figures: dict[str, Any], errors: Sequence[str], what: str) -> dict[str, Any]:
+    times = [1000 * figures[name] for name in ("p50", "p90", "p99", "worst")]
+    table = {
+        "title": f"{figures['clients']} clients for {figures['seconds']:g} s, {what}",
+        "columns": ["requests", "errors", "a second", "p50 ms", "p90 ms", "p99 ms", "worst ms", "MB", "MB later"],
+        "rows": [
+            [
+                *(figures["requests"], figures["errors"], figures["rate"], *times),
+                *(size / 1e6 for size in figures["memory"]),
+            ]
+        ],
+    }
+    notes = [f"errors: {', '.join(errors)}"] if errors else []
+    return {"tables": [table], "notes": notes, "figures": {"serve": figures}}
