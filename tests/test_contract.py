@@ -46,6 +46,8 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "rerankers/late": lambda: {"embedder": embedder()},
     "compressors/recomp": lambda: {"embedder": embedder()},
     "readers/extractive": lambda: {"scorer": None},
+    "readers/evidence": lambda: {"plain": registry.find("readers/extractive")(scorer=None)},
+    "readers/contrastive": lambda: {"plain": registry.find("readers/extractive")(scorer=None)},
     "readers/mapreduce": lambda: {"scorer": None},
     "readers/matrix": lambda: {"scorer": None},
 }
