@@ -1,4 +1,4 @@
-"""Units that the best ones point to: their title or heading is named there, and not in the question.
+"""Units that the best ones point to: their title is named there, and not in the question.
 
 Questions that need two documents name one and describe the other, so the second is found only through the first. Units
 that are kept first (the anchors, a share of the budget by relevance alone) name things; a unit under a title of which
@@ -9,13 +9,15 @@ The dependency term of budgeted packing; see `compressors.bubble` for what it ad
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rag.lexical import terms
+from rag.lexical import stem, terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["anchors", "bridged"]
 
+COMMON = 6  # units that may name a title that still points somewhere
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 ASIDE = re.compile(r"\s*[(\[][^)\]]*[)\]]")  # "Mercury (planet)" is named as Mercury
 
 
@@ -43,6 +47,9 @@ def bridged(
 ) -> NDArray[np.float64]:
     """For each unit the share of its title that anchors elsewhere name.
 
+    A title is named with a capital or by a number. Its words weigh their idf among the units, and what is named
+    everywhere (in more than `COMMON` units, and more than 2 % of them) points nowhere.
+
     Args:
         question: what it names needs no bridge.
         hits: the evidence.
@@ -51,27 +58,49 @@ def bridged(
         chosen: the anchors, indices into `pool`.
 
     Returns:
-        float64 (n,), in [0, 1]: the best over the document's title and the last heading. 0 where anchors of the same
-        document alone, or the question, name it.
+        float64 (n,), in [0, 1], of the document's title. 0 where anchors of the same document alone, or the question,
+        name it.
     """
     asked = frozenset(terms(question))
     by: dict[str, set[str]] = {}
     for unit in chosen:
-        by.setdefault(hits[pool[unit].hit].doc, set()).update(words[unit])
-    named: dict[str, int] = {}
-    for found in by.values():
-        for word in found:
-            named[word] = named.get(word, 0) + 1
-    bonus = np.array([_share(hit, asked, named, by.get(hit.doc, frozenset())) for hit in hits])
-    return bonus[[unit.hit for unit in pool]] if pool else np.zeros(0)
+        hit = hits[pool[unit].hit]
+        names = named(hit.document.text[pool[unit].start : pool[unit].end])
+        by.setdefault(hit.doc, set()).update(words[unit] & names)
+    said = Counter(word for found in by.values() for word in found)
+    spread = Counter(word for found in words for word in found)
+    rare = Rare(len(pool), spread)
+    bonus: dict[str, float] = {}
+    for hit in hits:
+        if hit.doc not in bonus:
+            bonus[hit.doc] = _share(hit.document.title, asked, said, by.get(hit.doc, frozenset()), rare)
+    return np.array([bonus[hits[unit.hit].doc] for unit in pool]) if pool else np.zeros(0)
 
 
-def _share(hit: Hit, asked: frozenset[str], named: dict[str, int], own: set[str] | frozenset[str]) -> float:
-    """The best share of a title or heading of a hit that units of other documents name."""
-    best = 0.0
-    for title in {hit.document.title, *hit.path[-1:]}:
-        wanted = frozenset(terms(ASIDE.sub(" ", title))) or frozenset(terms(title))
-        there = {word for word in wanted if named.get(word, 0) > (word in own)}
-        if there - asked:
-            best = max(best, len(there) / len(wanted))
-    return best
+def named(text: str) -> frozenset[str]:
+    """The stems of words that begin with a capital or a digit."""
+    return frozenset(stem(word.lower()) for word in WORD.findall(text) if word[0].isupper() or word[0].isdigit())
+
+
+class Rare(NamedTuple):
+    """How often words occur: n units, and in how many each word stands."""
+
+    n: int
+    spread: Mapping[str, int]
+
+    def weight(self, words: Iterable[str]) -> float:
+        """The sum of the words' idf."""
+        return sum(math.log1p(self.n / (1 + self.spread.get(word, 0))) for word in sorted(words))
+
+    def everywhere(self, words: Iterable[str]) -> bool:
+        """Whether even the rarest of the words is common."""
+        return min(self.spread.get(word, 0) for word in words) > max(COMMON, self.n * 0.02)
+
+
+def _share(title: str, asked: frozenset[str], said: Mapping[str, int], own: Collection[str], rare: Rare) -> float:
+    """The share of a title that units of other documents name."""
+    wanted = frozenset(terms(ASIDE.sub(" ", title))) or frozenset(terms(title))
+    there = {word for word in wanted if said.get(word, 0) > (word in own)}
+    if not there - asked or rare.everywhere(there - asked):
+        return 0.0
+    return round(rare.weight(there) / max(rare.weight(wanted), 1e-9), 9)

@@ -65,7 +65,7 @@ class Bubble:
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores units; None: by their words")
     prior: float = Field(default=0.4, ge=0, le=1, description="share of the hit's score in a unit's relevance")
-    lead: float = Field(default=0.25, ge=0, description="what the first unit of a document has more")
+    lead: float = Field(default=0.25, ge=0, description="what the first unit of a short document has more")
     bridge: float = Field(default=0.6, ge=0, description="what a unit has more whose whole title the anchors name")
     anchored: float = Field(default=0.6, ge=0, le=1, description="share of the budget that anchors fill")
     focus: float = Field(default=4.0, gt=0, description="power of a unit's relevance; higher prefers few good units")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["own_scores", "relevance", "scored", "stretched"]
 
+SHORT = 10  # units of a document whose first one leads
 BLANK = re.compile(r"[\s\ufeff]*")
 
 
@@ -82,7 +83,10 @@ def scored(
 def relevance(
     own: NDArray[np.float64], hits: Sequence[Hit], pool: Sequence[Unit], *, prior: float, lead: float
 ) -> NDArray[np.float64]:
-    """One value a unit: `1 - prior` of its own score, `prior` of its hit's, and `lead` for the first of its document.
+    """One value a unit: `1 - prior` of its own score, `prior` of its hit's, and `lead` for the first of a short text.
+
+    Short is a document that is one hit of at most `SHORT` units, as a paragraph of an encyclopaedia is, whose first
+    sentence says what it is about. In long documents the first words are a greeting or a title page.
 
     Own scores and those of hits are stretched to [0, 1] first, for a fused score must not be fed in raw.
 
@@ -94,7 +98,11 @@ def relevance(
     of = np.array([unit.hit for unit in pool])
     given = stretched(np.array([hit.score for hit in hits]))
     begin = [_begin(hit.document.text) for hit in hits]
-    first = np.array([unit.start <= begin[unit.hit] for unit in pool])
+    short = [
+        hit.end >= len(hit.document.text.rstrip()) and n <= SHORT
+        for hit, n in zip(hits, np.bincount(of, minlength=len(hits)).tolist(), strict=True)
+    ]
+    first = np.array([unit.start <= begin[unit.hit] and short[unit.hit] for unit in pool])
     found: NDArray[np.float64] = (1 - prior) * stretched(own) + prior * given[of] + lead * first
     return found
 
