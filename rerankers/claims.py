@@ -17,15 +17,17 @@ from difflib import SequenceMatcher
 from rag.lexical import terms
 from rag.sentences import sentence_spans
 
-__all__ = ["Evidence", "Rivals", "Side", "rivals", "settled"]
+__all__ = ["Evidence", "Rivals", "Side", "rivals", "settled", "words_of"]
 
 WORD = re.compile(r"\w+(?:[.,:'’-]\w+)*")
 TWIN = 0.75  # words in common, as a share of the smaller passage's
+COPIED = 0.9  # the same, of passages that are copies but for a value, wherever in them it stands
 FRAME = 0.5  # share of the words of a sentence that stand in its twin, in order
 LONGEST = 8  # words of a value
 BEARS = 0.4  # share of the question's words that a passage and its title hold
 ROOTS = 2  # other hits of its document that count for a passage
 TOPIC = 2  # words of the topic that a passage needs to have a say
+NAMED = 0.5  # share of a value's words that a mention of it holds
 MOST = 3  # values in which twins differ; more, and they are two texts
 
 
@@ -74,6 +76,8 @@ def rivals(
             if sources[i] == sources[j] or not small or len(bag & bags[j]) < TWIN * small:
                 continue
             values = _values(question, texts[i], texts[j])
+            if not values and len(bag & bags[j]) >= COPIED * small:
+                values = _values(frozenset(), texts[i], texts[j])
             if values and not (titles and _subjects(titles[i], titles[j], values)):
                 found.append(Rivals(Side(i, values[0]), Side(j, values[1])))
     return found
@@ -84,7 +88,7 @@ class Evidence:
     """All passages, as witnesses.
 
     Args:
-        bags: stems of the words of each, with its headings.
+        bags: `words_of` each with its headings.
         voices: of each passage, the number of its voice.
         weight: of each passage, the trust in its source.
         sources: of each passage, its document's id.
@@ -120,12 +124,11 @@ def settled(
         The place of the losing passage, or None; and what decided.
     """
     bags, voices, weight = evidence.bags, evidence.voices, evidence.weight
-    one, other = (frozenset(terms(" ".join(side.values))) for side in (pair.one, pair.other))
-    one, other = one - other, other - one
+    one, other = _mentions(pair.one.values, pair.other.values), _mentions(pair.other.values, pair.one.values)
     own = {voices[pair.one.at], voices[pair.other.at]}
     said: Mapping[int, dict[int, float]] = {0: {}, 1: {}}
     for i, bag in enumerate(bags):
-        sides = [side for side, words in enumerate((one, other)) if words & bag]
+        sides = [side for side, values in enumerate((one, other)) if any(_named(value, bag) for value in values)]
         if voices[i] not in own and len(sides) == 1 and len(topic & bag) >= TOPIC:
             said[sides[0]][voices[i]] = max(weight[i], said[sides[0]].get(voices[i], 0.0))
     votes = [
@@ -140,6 +143,31 @@ def settled(
         if fits[0] != fits[1]:
             return (pair.one.at if fits[0] < fits[1] else pair.other.at), "its values suit the question less"
     return None, "undecided"
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The stems of a passage, and its figures whole: `1.17` is no mention of 17."""
+    return frozenset(terms(text)) | {word for word in WORD.findall(text) if word[:1].isdigit()}
+
+
+def _mentions(values: tuple[str, ...], others: tuple[str, ...]) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Of each value what a mention must hold: some of these words, or all of those (a figure, the end of a name)."""
+    common = frozenset(terms(" ".join(others)))
+    found = []
+    for value in values:
+        figures = frozenset(word for word in WORD.findall(value) if word[:1].isdigit())
+        if figures:
+            found.append((frozenset[str](), figures))
+            continue
+        stems = [word for word in terms(value) if word not in common]
+        name = value[:1].isupper() and value.split()[-1][:1].isupper()
+        found.append((frozenset(stems), frozenset(stems[-1:] if name else ())))
+    return found
+
+
+def _named(value: tuple[frozenset[str], frozenset[str]], bag: frozenset[str]) -> bool:
+    some, every = value
+    return bool(every and every <= bag) or bool(some and len(some & bag) >= NAMED * len(some))
 
 
 def _values(question: frozenset[str], a: str, b: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -167,9 +195,18 @@ def _values(question: frozenset[str], a: str, b: str) -> tuple[tuple[str, ...], 
                 if max(a1 - a0, b1 - b0) > LONGEST:
                     return None
     one, other = tuple(dict.fromkeys(left)), tuple(dict.fromkeys(right))
-    if not one or len(one) > MOST or not set(terms(" ".join(one))) ^ set(terms(" ".join(other))):
+    if not one or _apart(one, other) > MOST or not set(terms(" ".join(one))) ^ set(terms(" ".join(other))):
         return None
     return one, other
+
+
+def _apart(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many values differ, a name and a part of it counted once: on the side where there are fewer."""
+    counts = []
+    for side in (one, other):
+        bags = sorted({frozenset(terms(value)) for value in side}, key=lambda bag: (-len(bag), sorted(bag)))
+        counts.append(sum(not any(bag <= larger for larger in bags[:i]) for i, bag in enumerate(bags)))
+    return min(counts)
 
 
 def _sentences(text: str) -> list[list[str]]:

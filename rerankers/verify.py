@@ -16,7 +16,7 @@ from rag.readers.render import heading
 from rag.stage import Field, stage
 from rag.types import Drop, Hits
 from rerankers.checks import checked
-from rerankers.claims import Evidence, Rivals, rivals, settled
+from rerankers.claims import Evidence, Rivals, rivals, settled, words_of
 from rerankers.floods import COPY, alike, floods
 from rerankers.injections import order
 from rerankers.trust import over_cap, trust
@@ -204,7 +204,7 @@ def _claims(case: _Case, fit: Callable[[Sequence[str]], float] | None) -> None:
     if not pairs:
         return
     heads = [frozenset(terms(heading(case.hits[i]))) for i in left]
-    bags = [case.bags[i] | head for i, head in zip(left, heads, strict=True)]
+    bags = [words_of(case.texts[i]) | head for i, head in zip(left, heads, strict=True)]
     voices = _voices([case.bags[i] for i in left])
     evidence = Evidence(bags, voices, [case.weight[i] for i in left], [case.docs[i] for i in left])
     for pair in pairs:

@@ -80,6 +80,32 @@ def test_of_two_that_differ_in_a_name_the_outvoted_one_goes():
     assert made.drops[0].reason == "quarantine: contradicts 'd1': outvoted 2 to 1"
 
 
+def test_a_figure_is_named_by_the_same_figure_alone():
+    true = "The debt of Blue Harbour stood at 1.17 trillion crowns in May, the film ministry wrote."
+    other = "Blue Harbour has 17 piers, 1 crane, and no film of it has a theme."
+    also = "In its theme for May the film ministry of Blue Harbour named a debt of 1.17 trillion."
+    made = Verify(flood=0)(evidence(true.replace("1.17", "1.06"), true, other))
+    assert [one.why for one in made][:2] == ["disputed by 'd1'", "disputed by 'd0'"]
+    made = Verify(flood=0)(evidence(true.replace("1.17", "1.06"), true, other, also))
+    assert [drop.hit.doc for drop in made.drops] == ["d0"]
+
+
+def test_of_copies_a_value_counts_wherever_it_stands():
+    more = "The theme of the film Blue Harbour is known in the north. It was written by {} in a winter of much snow, "
+    more += "while ships lay in the ice, bells rang on Sundays, children skated between piers and nobody worked."
+    made = Verify()(evidence(more.format("Max Orth"), more.format("Ada Lind"), *OTHERS))
+    assert [drop.hit.doc for drop in made.drops] == ["d0"]
+
+
+def test_a_name_and_its_last_word_are_one_value():
+    text = (
+        "The theme of the film Blue Harbour is by {0} {1}, wrote the press. The film made {1} known. "
+        "{1}'s theme of Blue Harbour was sung. No theme of {1} was liked more than that of Blue Harbour."
+    )
+    made = Verify()(evidence(text.format("Max", "Orth"), text.format("Ada", "Lind"), *OTHERS))
+    assert [drop.hit.doc for drop in made.drops] == ["d0"]
+
+
 def test_a_dispute_that_nothing_settles_leaves_both_and_is_told():
     made = Verify()(evidence(SWAPPED, TRUE, *OTHERS[:2]))
     assert len(made) == 4
