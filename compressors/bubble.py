@@ -14,7 +14,7 @@ from compressors.aspects import facets
 from compressors.choosing import Made, Pool, Weights, made, prices
 from compressors.fit import Fitted, fit
 from compressors.records import digest, records
-from compressors.relevance import own_scores
+from compressors.relevance import own_scores, stretched
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import counter
 from rag.stage import Field, stage
@@ -23,6 +23,8 @@ from rag.units import units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["Bubble"]
 
@@ -64,6 +66,7 @@ class Bubble:
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores units; None: by their words")
+    words: float = Field(default=0.5, ge=0, le=1, description="share of the words where a scorer scores the units")
     prior: float = Field(default=0.4, ge=0, le=1, description="share of the hit's score in a unit's relevance")
     lead: float = Field(default=0.25, ge=0, description="what the first unit of a short document has more")
     bridge: float = Field(default=0.6, ge=0, description="what a unit has more whose whole title the anchors name")
@@ -93,7 +96,7 @@ class Bubble:
         tokenizer = counter(self.tokenizer)
         found = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer))
-        own = own_scores(NAME, pool.question, ranked, found, self.scorer) if found else np.zeros(0)
+        own = self.own(pool) if found else np.zeros(0)
         choice = made(pool, own, budget, self.weights())
         order = choice.order[: self.enough(pool, choice)]
         fitted = fit(ranked, pool.units, order, budget, tokenizer, guess=choice.kept, sizes=pool.price.unit)
@@ -122,6 +125,14 @@ class Bubble:
             tokens=fitted.tokens,
             notes={**hits.notes, NAME: notes},
         )
+
+    def own(self, pool: Pool) -> NDArray[np.float64]:
+        """What each unit scores by itself: by its words, or by the scorer and its words, both stretched to [0, 1]."""
+        words = own_scores(NAME, pool.question, pool.hits, pool.units, None)
+        if self.scorer is None:
+            return words
+        told = own_scores(NAME, pool.question, pool.hits, pool.units, self.scorer)
+        return (1 - self.words) * stretched(told) + self.words * stretched(words)
 
     def weights(self) -> Weights:
         """The settings that choose."""
