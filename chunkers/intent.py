@@ -60,8 +60,8 @@ class IntentChunker:
     weights are chosen on the document's own intents: one half divides, the other scores, so nothing else is looked at.
 
     Measured with bge-small and intents by rule, paired against `chunkers/structure` at equal tokens on 733 questions
-    over five sets (`evals/reproduce/intent.py`): +0.3 points of recall in 256 tokens (95 %: -0.6 to 1.3), +0.1 (-0.8
-    to 1.0) in 512, 0.0 (-0.9 to 0.8) in 1,024: no difference was found. It costs an embedding a sentence.
+    over five sets (`evals/reproduce/intent.py`): -0.3 points of recall in 256 tokens (95 %: -1.2 to 0.6), +0.1 (-0.8
+    to 1.0) in 512, 0.0 (-0.6 to 0.7) in 1,024: no difference was found. It costs an embedding a sentence.
 
     The paper's own comparison (`evals/reproduce/intent_paper.py`; SQuAD, two articles at a time, 287 questions, intents
     by rule; R@1 / R@5, published .689 / .952 with half the chunks of six sentences each): `centred` .787 / .958 with

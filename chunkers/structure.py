@@ -35,24 +35,27 @@ class StructureChunker:
     without counting slices (`chunkers.measure`). Only a single code point of more tokens would break it.
 
     The recurrence follows Koutsiaris, "Intent-Driven Dynamic Chunking", https://arxiv.org/abs/2602.14784, without
-    intents and cohesion, with a price that depends on what a cut divides. Default size, by recall of gold
-    characters in the first 256 / 512 / 1,024 tokens under BM25 (means of eight sets, 763 questions: Chroma's
-    corpora, SQuAD articles, CovidQA, CUAD, ContractNLI, documentation, QMSum, TAT-QA):
+    intents and cohesion, with a price that depends on what a cut divides.
 
-        size  96   53.3  63.9  72.2        size 192   51.2  62.9  72.1
-        size 128   52.0  62.9  72.4        size 256   47.2  61.5  70.9
-        size 160   51.8  63.4  72.8        size 384   43.5  60.3  72.5
-        recursive, size 200   51.0  61.1  71.0        sentences, size 200   50.0  60.8  70.4
+    Recall of gold characters where whole chunks fill 256 / 512 / 1,024 tokens in BM25's order (means of eight sets,
+    765 questions: Chroma's corpora, SQuAD articles, CovidQA, CUAD, ContractNLI, documentation, QMSum, TAT-QA;
+    `evals/reproduce/chunk_size.py`):
 
-    Paired by question (bootstrap within each set), 160 cannot be told from 96, 128 or 192 at any of the three;
-    it was taken because it makes 36 % fewer chunks than 96. It is above recursive by 2.3 (95 %: 0.6 to 4.0) at 512
-    tokens and 1.8 (0.2 to 3.4) at 1,024, not at 256 (0.7, -1.2 to 2.8). Caps of 200 to 320, minima of 16 to 80 and
-    other prices moved its mean by less than 0.5. The size was chosen on these same questions.
+        size  96   51.8  64.1  72.9        size 256   29.4  56.2  72.1
+        size 128   48.8  62.5  73.2        size 384    7.1  53.0  67.7
+        size 160   46.2  62.0  73.8        recursive, size 200   43.3  60.2  71.9
+        size 192   44.0  59.1  73.6        sentences, size 200   41.7  57.0  71.6
 
-    Sizes spread 0.59 to 0.60 times as much as those of langchain's recursive splitter at the same mean; with `even` at
-    1 it is 0.40 to 0.43 times, at 3 it is 0.31 to 0.38 (`evals/reproduce/packing.py`), at dearer cuts. No chunk is over
-    its cap or, but for whole sections, below its minimum. It cuts 5.2 million characters a CPU second, tokens counted,
-    langchain's 3.9 times fewer (95 %: 3.6 to 4.1).
+    Paired by question (bootstrap within each set), 160 is above recursive by 2.9 (95 %: 1.0 to 4.9), 1.9 (0.2 to 3.6)
+    and 1.9 (0.4 to 3.4). It was chosen on an earlier drawing of these same questions, in which the last chunk was shown
+    in part, and makes fewer chunks than 96; where a budget is filled with whole chunks, 96 is better by 5.5 in 256
+    tokens and 2.1 in 512, and cannot be told from 160 in 1,024.
+
+    Sizes spread 0.40 to 0.43 times as much as those of langchain's recursive splitter at the same mean; with `even` at
+    0.3 it is 0.59 to 0.60 times, at 3 it is 0.31 to 0.38 (`evals/reproduce/packing.py`), at dearer cuts. Against 1, an
+    `even` of 0.3 keeps 1.6 points more in 256 tokens (0.4 to 3.0), 0.2 in 512 (-1.1 to 1.5) and 0.0 in 1,024 (-0.9 to
+    1.0). No chunk is over its cap or, but for whole sections, below its minimum. It cuts 5.2 million characters a CPU
+    second, tokens counted, langchain's 3.9 times fewer (95 %: 3.6 to 4.1).
 
     Args:
         document: any text; its blocks are used where it has some.

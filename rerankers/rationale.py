@@ -60,10 +60,10 @@ class Rationale:
     Made for the hits of a cross-encoder over a hybrid search; every reranker or retriever before it will do. `scores`
     of a hit tells what earlier stages gave: the last two count alike.
 
-    Measured on eight sets that no constant was chosen on (`python -m evals.reproduce selection`): `precision` keeps 1.9
+    Measured on eight sets that no constant was chosen on (`python -m evals.reproduce selection`): `precision` keeps 1.8
     chunks and is ahead in F1 of the cross-encoder's first k, for every k, on six of them, and of METEORA's procedure on
-    all, by 42 points on the mean; `recall` keeps 44 % of the chunks of the cross-encoder's first ten at the same mean
-    recall (-0.2 points, -2.5 to +2.1). It is behind a fixed k of 1 where one chunk answers nearly every question.
+    all, by 41 points on the mean; `recall` keeps 44 % of the chunks of the cross-encoder's first ten at the same mean
+    recall (-0.5 points, -2.8 to +1.7). It is behind a fixed k of 1 where one chunk answers nearly every question.
 
     Args:
         hits: n >= 0, in any order. Scores that are no numbers are dropped first.
