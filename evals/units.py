@@ -20,7 +20,7 @@ import numpy as np
 from evals.lines import objects
 from rag.errors import DataError
 
-__all__ = ["Annotated", "Counts", "after_marks", "counts", "f1", "f1_interval", "gold", "sentence_starts"]
+__all__ = ["Annotated", "Counts", "after_marks", "counts", "f1", "f1_interval", "gold", "heads", "sentence_starts"]
 
 RESAMPLES = 10_000
 MARKS = re.compile(r"[;:,.!?]")
@@ -62,6 +62,27 @@ def gold(folder: Path, part: str) -> list[Annotated]:
         tokens = tuple((int(a), int(b)) for a, b in row["tokens"])
         starts = (frozenset(int(a) for a, _ in row[name]) for name in ("sentences", "edus"))
         found.append(Annotated(row["doc_id"], row["genre"], row["text"], tokens, tuple(row["upos"]), *starts))
+    return found
+
+
+def heads(folder: Path, part: str) -> list[list[int]]:
+    """For each document of a part the head of each of its tokens by its number, -1 for a sentence's root.
+
+    Read from the one file `*_PART.conllu`, whose documents and tokens are those of the JSON lines.
+    """
+    paths = sorted(folder.glob(f"*_{part}.conllu"))
+    if len(paths) != 1:
+        raise DataError(f"{folder}: there must be one file *_{part}.conllu, there are {len(paths)}.")
+    found: list[list[int]] = []
+    first = 0
+    for line in paths[0].read_text(encoding="utf-8").split("\n"):
+        cells = line.split("\t")
+        if line.startswith("# newdoc"):
+            found.append([])
+        elif len(cells) > 7 and cells[0].isdigit():
+            if cells[0] == "1":
+                first = len(found[-1])
+            found[-1].append(first + int(cells[6]) - 1 if int(cells[6]) else -1)
     return found
 
 

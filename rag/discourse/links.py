@@ -32,6 +32,7 @@ from rag.discourse.words import TOKEN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rag.discourse.roles import Leads
     from rag.discourse.words import Words
 
 __all__ = ["antecedents", "definitions", "hosts"]
@@ -50,53 +51,63 @@ SENTENCES = 4  # back to which a person's name is looked for
 PER_WORD = 8  # terms that begin with the same word
 
 
-def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], bare: NDArray[np.bool_]) -> NDArray[np.int64]:
+def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], lead: Leads) -> NDArray[np.int64]:
     """For each unit the one that it cannot stand without, -1 for none.
 
     Args:
         role: uint8 (n,), index into `rag.discourse.ROLES`.
         sentence: int64 (n,), not descending.
-        bare: bool (n,), whether a coordinated unit goes on without a subject.
+        lead: the first words of each unit.
 
     Returns:
         int64 (n,). What stands beside belongs to the unit before it (parentheses in between passed over), a subordinate
         clause to the main clause before it, else to the one behind, an attribution to what is said, the second piece
-        of an interrupted unit to its first.
+        of an interrupted unit to its first, what goes on without a mark or a subject to what it goes on from.
     """
     n = len(role)
     found = [-1] * n
-    roles, of, is_bare = role.tolist(), sentence.tolist(), bare.tolist()
-    following = _next_main(roles, of)
-    clause = before = previous = -1  # in this sentence: last main clause, last unit but parentheses, the one before
+    if not len(lead.flags):
+        return np.array(found, dtype=np.int64)
+    roles, of = role.tolist(), sentence.tolist()
+    slight, joined = lead.slight.tolist(), lead.joined.tolist()
+    bare = (lead.bare & (role == COORDINATED)).tolist()
+    tight = [
+        roles[i] == MAIN and joined[i] and i > 0 and of[i] == of[i - 1] and roles[i - 1] != ATTRIBUTION
+        for i in range(n)
+    ]
+    following = _next_main(roles, of, tight)
+    clause = before = previous = -1  # in this sentence: last clause, last unit but parentheses, the one before
     for i, kind in enumerate(roles):
         if i and of[i] != of[i - 1]:
             clause = before = previous = -1
         if kind in BESIDE:
             found[i] = before if before >= 0 else previous if previous >= 0 else following[i]
-        elif kind == SUBORDINATE or (kind == COORDINATED and is_bare[i]):
-            found[i] = clause if clause >= 0 else before if kind == COORDINATED else following[i]
-        elif kind == TAIL:
+        elif kind == SUBORDINATE:
+            found[i] = before if before >= 0 and joined[i] else clause if clause >= 0 else following[i]
+        elif tight[i]:
+            found[i] = previous
+        elif bare[i] or kind == TAIL:
             found[i] = clause if clause >= 0 else before
         elif kind == ATTRIBUTION:
-            after = i + 1 < n and of[i + 1] == of[i] and roles[i + 1] == MAIN
+            after = i + 1 < n and of[i + 1] == of[i] and roles[i + 1] == MAIN and not tight[i + 1]
             found[i] = i + 1 if after else clause if clause >= 0 else following[i]
-        if kind in STANDS or kind == COORDINATED:
+        if (kind in STANDS and not tight[i] and not slight[i]) or kind == COORDINATED:
             clause = i
-        if kind != PARENTHESIS:
+        if kind != PARENTHESIS and not slight[i]:
             before = i
         previous = i
     return np.array(found, dtype=np.int64)
 
 
-def _next_main(roles: Sequence[int], of: Sequence[int]) -> list[int]:
-    """For each unit the next main clause of its sentence, -1 for none."""
+def _next_main(roles: Sequence[int], of: Sequence[int], tight: Sequence[bool]) -> list[int]:
+    """For each unit the next main clause of its sentence that needs nothing itself, -1 for none."""
     found = [-1] * len(roles)
     ahead = -1
     for i in range(len(roles) - 1, -1, -1):
         if ahead >= 0 and of[ahead] != of[i]:
             ahead = -1
         found[i] = ahead
-        if roles[i] == MAIN:
+        if roles[i] == MAIN and not tight[i]:
             ahead = i
     return found
 

@@ -103,8 +103,26 @@ class Leads(NamedTuple):
 
     @property
     def bare(self) -> NDArray[np.bool_]:
-        """Whether a unit goes on with a verb behind its first word, an adverb passed over: it has no subject."""
-        found: NDArray[np.bool_] = self.verb(1) | ((self.kind[1] == ADVERB) & self.verb(2))
+        """Whether no subject stands behind the first word, an adverb passed over: "and promote", "and then fell"."""
+        second = _has(self.cue[1], "subject") | ((self.kind[1] == ADVERB) & _has(self.cue[2], "subject"))
+        found: NDArray[np.bool_] = ~second
+        return found
+
+    @property
+    def joined(self) -> NDArray[np.bool_]:
+        """Whether no mark stands before a unit."""
+        before = np.append(np.uint32(BIT["mark"]), self.flags)[self.first]
+        found: NDArray[np.bool_] = ~_has(before | self.flags[np.minimum(self.first, len(self.flags) - 1)], "mark")
+        return found & ~_has(before, "close")
+
+    @property
+    def slight(self) -> NDArray[np.bool_]:
+        """Whether a unit is a word or two, or a few that a comma ends: "But", "On the other hand,"."""
+        counted = np.append(0, np.cumsum(~_has(self.flags, "mark")))
+        size = counted[self.last] - counted[self.first]
+        verbs = np.append(0, np.cumsum(_has(self.flags, "verb")))
+        comma = _has(self.flags[np.maximum(self.last - 1, 0)], "comma") & (verbs[self.last] == verbs[self.first])
+        found: NDArray[np.bool_] = (size <= 1) | (comma & (size <= 5))
         return found
 
 

@@ -62,7 +62,7 @@ ENDINGS = (
     (("ing",), 5, 41),
     (("ed",), 4, 42),
     (("ly",), 3, 43),
-    (("tion", "ment", "ness", "ity", "ance", "ence", "ism"), 4, 44),
+    (("tion", "ment", "ness", "ity", "ance", "ence", "ism"), 4, 44),  # codespell:ignore ment
     (("ss",), 2, OTHER),
     (("s",), 2, 45),
     (("er",), 2, 46),

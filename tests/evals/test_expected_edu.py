@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 import rag.discourse.units
-from evals.reproduce.edu import EXPECTED, METHODS, row, speed
+from evals.reproduce.edu import EXPECTED, METHODS, agreement, row, speed
 from evals.units import Annotated, counts, f1, f1_interval, gold
 from rag.errors import DataError
 
@@ -40,6 +41,8 @@ def test_the_docstring_says_what_is_pinned() -> None:
     assert f"{TEST['tagger']['inside']:.1f} without sentence starts" in said
     assert f"rules alone {TEST['clause rules']['f1'][0]:.1f}" in said
     assert f"{PINNED['bytes'] / 1000:.0f} kB" in said
+    share, low, high = PINNED["hosts"]["above"]
+    assert f"{share:.0f} % ({low:.0f} to {high:.0f}) stand above" in said
     for genre, one in PINNED["genres"].items():
         assert f"{genre} {one['f1'][0]:.1f}" in said
 
@@ -53,6 +56,20 @@ def test_the_weights_are_those_that_were_measured() -> None:
 def test_four_documents_measured_again_give_the_same_counts() -> None:
     for one in SAMPLE:
         assert list(counts(one, METHODS["tagger"](one))) == PINNED["documents"][one.id]
+
+
+def test_three_hosts_of_four_stand_above_their_unit_in_the_parse() -> None:
+    assert PINNED["hosts"]["above"][0] > 70
+    assert PINNED["hosts"]["linked"] > 500
+
+
+def test_a_host_is_counted_where_the_parse_has_it_above() -> None:
+    text = "He left because it rained."
+    tokens = tuple((m.start(), m.end()) for m in re.finditer(r"\w+|\.", text))
+    tags = ("PRON", "VERB", "SCONJ", "PRON", "VERB", "PUNCT")
+    one = Annotated("d", "news", text, tokens, tags, frozenset({0}), frozenset({0, 8}))
+    assert agreement(one, [1, -1, 4, 4, 1, 1]) == (1, 1, 2)
+    assert agreement(one, [1, 4, 4, 4, -1, 1]) == (0, 1, 2)
 
 
 def test_every_method_measured_again_on_four_documents_stands_in_its_order() -> None:
