@@ -96,9 +96,15 @@ def edus(text: str, ranges: Sequence[tuple[int, int]] | None = None) -> Edus:
     Returns:
         The units, which tile every range: nothing lost, nothing doubled. An empty text has none. Linear in what the
         ranges hold.
+
+    Raises:
+        ValueError: a range holds nothing or reaches beyond the text.
     """
     if ranges is None:
         ranges = [(0, len(text))] if text else []
+    for a, b in ranges:
+        if not 0 <= a < b <= len(text):
+            raise ValueError(f"a range must hold something of a text of {len(text)} code points, got ({a}, {b})")
     words, bounds = words_of(text, ranges)
     taken, counted = _taken(words, bounds)
     found: list[tuple[NDArray[np.int64], ...]] = []

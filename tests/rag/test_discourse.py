@@ -153,6 +153,12 @@ def test_no_text_and_blank_text() -> None:
     assert edus(" \n ").end.tolist() == [3]
 
 
+@pytest.mark.parametrize("bad", [(0, 0), (2, 1), (-1, 2), (0, 9)])
+def test_a_range_that_holds_nothing_or_too_much_is_an_error(bad: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"text of 3 code points, got \("):
+        edus("abc", [(0, 3), bad])
+
+
 @pytest.mark.parametrize(
     "text",
     ["a" * 3_000_000, "word " * 60_000, "x,y;" * 20_000, "(" * 60_000, '("A") ' * 16_000, "a\n" * 50_000],
