@@ -11,6 +11,7 @@ from rag.optional import require
 
 __all__ = ["inline", "render", "slug"]
 
+ADDRESS = re.compile(r"(https?://[^\s<>()\"]*[\w/])")
 STUDY = re.compile(r"(?:python -m )?evals\.reproduce[. ]([a-z][\w-]*)")
 
 
@@ -47,7 +48,8 @@ def render(text: str, *, names: Mapping[str, str], link: Callable[[str], str]) -
             taken[place] = taken.get(place, 0) + 1
             token.attrSet("id", place if taken[place] == 1 else f"{place}-{taken[place]}")
         if token.type == "inline":
-            token.children = _linked(token.children or [], names, link)
+            known = {} if tokens[i - 1].type == "heading_open" else names
+            token.children = _linked(token.children or [], known, link)
     shown = str(parser.renderer.render(tokens, parser.options, {}))
     return shown.replace("<table>", "<div class=wide><table>").replace("</table>", "</table></div>")
 
@@ -60,6 +62,9 @@ def _linked(children: list[Any], names: Mapping[str, str], link: Callable[[str],
         if one.type == "link_open":
             one.attrSet("href", link(str(one.attrGet("href"))))
         depth += {"link_open": 1, "link_close": -1}.get(one.type, 0)
+        if one.type == "text" and not depth and "://" in one.content:
+            made += _addresses(one)
+            continue
         target = _target(one.content, names) if one.type == "code_inline" and not depth else None
         if target is None:
             made.append(one)
@@ -67,6 +72,21 @@ def _linked(children: list[Any], names: Mapping[str, str], link: Callable[[str],
         opened = type(one)("link_open", "a", 1)
         opened.attrSet("href", link(target))
         made += [opened, one, type(one)("link_close", "a", -1)]
+    return made
+
+
+def _addresses(text: Any) -> list[Any]:
+    """A run of text with the addresses in it made links."""
+    made: list[Any] = []
+    for piece in ADDRESS.split(text.content):
+        inner = type(text)("text", "", 0)
+        inner.content = piece
+        if ADDRESS.fullmatch(piece):
+            opened = type(text)("link_open", "a", 1)
+            opened.attrSet("href", piece)
+            made += [opened, inner, type(text)("link_close", "a", -1)]
+        elif piece:
+            made.append(inner)
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.resources
 import inspect
 import json
@@ -13,11 +12,13 @@ from typing import Any
 
 import yaml
 
+import rag
 from rag import config, registry
 from rag.schema import json_schema
 from rag.site.docstring import as_markdown, first_line
 from rag.site.markdown import slug
-from rag.site.modules import PACKAGES, Module, Name, modules
+from rag.site.modules import Module, modules
+from rag.site.reference import cell, module_page
 
 __all__ = ["GUIDE", "Page", "guide", "names_of", "pages"]
 
@@ -81,21 +82,46 @@ def pages(command: Any = None) -> list[Page]:
     made += [_metrics(), _commands(command)]
     read = list(modules())
     made += list(_measured(read))
-    made += [Page(f"reference/{m.name}.html", m.name, "Reference", _module(m)) for m in read if m.names]
-    return made
+    made += [Page(f"reference/{m.name}.html", m.name, _shelf(m.name, read), module_page(m)) for m in read if m.names]
+    return list(_with_lists(made))
+
+
+def _shelf(name: str, read: Iterable[Module]) -> str:
+    """The group of a module in the menu: its package, or the package inside `rag` and `evals` that holds it."""
+    parts = name.split(".")
+    deep = len(parts) > 2 or any(one.name.startswith(f"{name}.") for one in read)
+    return "Reference: " + ".".join(parts[: 2 if deep else 1])
+
+
+def _with_lists(made: Iterable[Page]) -> Iterator[Page]:
+    """The pages by group, each group but the guide behind a page that lists it."""
+    groups: dict[str, list[Page]] = {}
+    for page in made:
+        groups.setdefault(page.group, []).append(page)
+    for group, inside in groups.items():
+        if group != "Guide":
+            rows = "\n".join(f"| [{cell(p.title)}](/{p.path}) | {cell(_says(p))} |" for p in inside)
+            text = f"# {group}\n\n| page | what it is |\n| --- | --- |\n{rows}\n"
+            yield Page(f"lists/{slug(group)}.html", f"All of {group.partition(': ')[2] or group.lower()}", group, text)
+        yield from inside
+
+
+def _says(page: Page) -> str:
+    """The first sentence behind the heading; of a measurement, the heading."""
+    head, _, rest = page.text.partition("\n")
+    return head.removeprefix("# ") if page.group == "Measured" else first_line(rest)
 
 
 def names_of(made: Iterable[Page]) -> dict[str, str]:
     """What stands between backticks -> the page it leads to."""
     found: dict[str, str] = {}
     for page in made:
-        if page.group == "Reference" or page.group.startswith("Stages"):
-            found[page.title] = page.path
-    found |= {f"evals.reproduce.{Path(page.path).stem}": page.path for page in made if page.group == "Measured"}
-    import rag
-
-    for module in (page for page in made if page.title == "rag"):
-        found |= {f"rag.{name}": f"{module.path}#{slug(name)}" for name in rag.__all__}
+        if page.path.startswith("measured/"):
+            found[f"evals.reproduce.{page.title}"] = page.path
+        elif page.path.startswith(("reference/", "stages/")):
+            found.setdefault(page.title, page.path)
+        if page.title == "rag":
+            found |= {f"rag.{name}": f"{page.path}#{slug(name)}" for name in rag.__all__}
     return found
 
 
@@ -133,9 +159,7 @@ def _settings(schema: Mapping[str, Any]) -> str:
         if name == "use":
             continue
         default = "(needed)" if "default" not in facts else f"`{json.dumps(facts['default'], ensure_ascii=False)}`"
-        rows.append(
-            f"| `{name}` | {_cell(default)} | {_cell(_allowed(facts))} | {_cell(facts.get('description', ''))} |"
-        )
+        rows.append(f"| `{name}` | {cell(default)} | {cell(_allowed(facts))} | {cell(facts.get('description', ''))} |")
     return "\n".join(rows) + "\n" if len(rows) > 2 else ""
 
 
@@ -154,10 +178,6 @@ def _allowed(facts: Mapping[str, Any]) -> str:
     return f"{kind} {limits}".strip()
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 def _recipe(name: str, does: str) -> str:
     written = (config.RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
     whole = yaml.safe_dump(config.spec(config.load(name)), sort_keys=False, allow_unicode=True, width=100)
@@ -170,7 +190,7 @@ def _recipe(name: str, does: str) -> str:
 def _metrics() -> Page:
     from evals.metrics.names import described
 
-    rows = [f"| `{name}` | {_cell(says)} |" for name, says in described().items()]
+    rows = [f"| `{name}` | {cell(says)} |" for name, says in described().items()]
     text = (
         "# Metrics\n\n`k` is a rank, `N` a number of tokens of context.\n\n| name | what it counts |\n| --- | --- |\n"
     )
@@ -185,7 +205,7 @@ def _commands(whole: Any) -> Page:
         told = " ".join((command.help or "").split())
         text.append(f"\n## `{path}`\n\n{told}\n")
         rows = [
-            f"| `{_told(p)}` | {_cell(getattr(p, 'help', None) or '')} |" for p in command.params if p.name != "help"
+            f"| `{_told(p)}` | {cell(getattr(p, 'help', None) or '')} |" for p in command.params if p.name != "help"
         ]
         if rows:
             text.append("\n| argument or option | what it is |\n| --- | --- |\n" + "\n".join(rows) + "\n")
@@ -224,62 +244,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(k): _rounded(v) for k, v in value.items()}
     return [_rounded(v) for v in value] if isinstance(value, list) else value
-
-
-def _module(module: Module) -> str:
-    text = [f"# `{module.name}`\n\n{as_markdown(module.doc, level=2)}\n"]
-    for one in module.names:
-        text.append(f"\n## {one.name}\n")
-        home = module.homes.get(one.name)
-        if home is not None and not home[0].startswith(PACKAGES):
-            text.append(f"\nFrom `{home[0]}`.\n")
-        elif home is not None:
-            text.append(f"\nLives in [`{home[0]}`](/reference/{home[0]}.html#{slug(home[1])}).\n")
-        else:
-            text.append(_name(one))
-    return "".join(text)
-
-
-def _name(one: Name) -> str:
-    text = [f"\n```python\n{_wrapped(one.signature)}\n```\n\n{as_markdown(one.doc)}\n"] if one.signature else []
-    if one.fields:
-        rows = [f"| `{n}` | `{_cell(t)}` | {_cell(said)} |" for n, t, said in one.fields]
-        text.append("\n| field | type and default | what it is |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n")
-    for member in one.members:
-        text.append(f"\n### {one.name}.{member.name}\n\n```python\n{_wrapped(member.signature)}\n```\n\n")
-        text.append(as_markdown(member.doc, level=4) + "\n")
-    return "".join(text)
-
-
-def _wrapped(signature: str) -> str:
-    """A long signature with an argument a line."""
-    if len(signature) <= 100 or "(" not in signature:
-        return signature
-    try:
-        node = ast.parse(f"def {signature}: ...").body[0]
-    except SyntaxError:
-        return signature
-    if not isinstance(node, ast.FunctionDef):
-        return signature
-    name, back = signature.partition("(")[0], f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    given = _arguments(node.args)
-    return f"{name}(\n" + "".join(f"    {one},\n" for one in given) + f"){back}"
-
-
-def _arguments(args: ast.arguments) -> list[str]:
-    """Each argument as written, with the marks that divide them."""
-    plain = [*args.posonlyargs, *args.args]
-    defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(args.defaults)), *args.defaults]
-
-    def shown(arg: ast.arg, default: ast.expr | None) -> str:
-        return ast.unparse(arg) + (f" = {ast.unparse(default)}" if default is not None else "")
-
-    made = [shown(a, d) for a, d in zip(plain, defaults, strict=True)]
-    if args.posonlyargs:
-        made.insert(len(args.posonlyargs), "/")
-    if args.vararg:
-        made.append(f"*{ast.unparse(args.vararg)}")
-    elif args.kwonlyargs:
-        made.append("*")
-    made += [shown(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
-    return [*made, *([f"**{ast.unparse(args.kwarg)}"] if args.kwarg else [])]

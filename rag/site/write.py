@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache, partial
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +18,7 @@ from rag.site.style import CSS
 __all__ = ["dead_links", "rendered", "write"]
 
 HREF = re.compile(r'href="([^"]*)"')
-PLACE = re.compile(r'<(?:h[1-6]|a|div) id="([^"]*)"')
+PLACE = re.compile(r'<(?:h[1-6]|main) id="([^"]*)"')
 
 
 def rendered(made: Sequence[Page]) -> dict[str, str]:
@@ -27,8 +28,10 @@ def rendered(made: Sequence[Page]) -> dict[str, str]:
         RagError: a link leads nowhere.
     """
     names = names_of(made)
-    menu = _menu(made)
-    done = {page.path: _page(page, render(page.text, names=names, link=_Links(page.path)), menu) for page in made}
+    done = {}
+    for page in made:
+        link = partial(_address, posixpath.dirname(page.path))
+        done[page.path] = _page(page, render(page.text, names=names, link=link), _menu(page, made))
     dead = dead_links(done)
     if dead:
         raise RagError(
@@ -60,58 +63,57 @@ def write(folder: Path, command: Any = None) -> list[Path]:
     return written
 
 
-class _Links:
-    """Addresses relative to one page: the site works from a disk, at any place of a server."""
-
-    def __init__(self, path: str) -> None:
-        self.here = PurePosixPath(path).parent
-
-    def __call__(self, target: str) -> str:
-        if re.match(r"[a-z]+:", target) or target.startswith("#"):
-            return target
-        path, mark, place = target.partition("#")
-        if path.endswith(".md"):  # pages of the guide name each other by their files
-            name = PurePosixPath(path).stem
-            path = "index.html" if name == "index" else f"guide/{name}.html"
-        address = os.path.relpath(path.lstrip("/") or ".", self.here).replace(os.sep, "/")
-        return f"{address}{mark}{slug(place)}" if mark else address
+@cache
+def _address(here: str, target: str) -> str:
+    """A target as seen from a folder: the site works from a disk, and at any place of a server."""
+    if re.match(r"[a-z]+:", target) or target.startswith("#"):
+        return target
+    path, mark, place = target.partition("#")
+    if path.endswith(".md"):  # pages of the guide name each other by their files
+        name = PurePosixPath(path).stem
+        path = "index.html" if name == "index" else f"guide/{name}.html"
+    address = posixpath.relpath("/" + path.lstrip("/"), "/" + here)
+    return f"{address}{mark}{slug(place)}" if mark else address
 
 
-def _menu(made: Sequence[Page]) -> list[tuple[str, list[Page]]]:
-    groups: dict[str, list[Page]] = {}
-    for page in made:
-        groups.setdefault(page.group, []).append(page)
-    return list(groups.items())
-
-
-def _page(page: Page, body: str, menu: Iterable[tuple[str, list[Page]]]) -> str:
-    links = _Links(page.path)
+def _menu(page: Page, made: Sequence[Page]) -> str:
+    """The guide, the page's own group, and the way to the others."""
+    here = posixpath.dirname(page.path)
+    groups = dict.fromkeys(one.group for one in made)
     shown = []
-    for group, inside in menu:
+    for group in groups:
+        inside = [one for one in made if one.group == group]
+        if group not in {page.group, "Guide"}:
+            shown.append(f'<a href="{_address(here, inside[0].path)}">{escape(group)}</a>')
+            continue
         rows = "".join(
-            f'<a href="{links(one.path)}"{" aria-current=page" if one is page else ""}>{escape(one.title)}</a>'
+            f'<a href="{_address(here, one.path)}"{" aria-current=page" if one is page else ""}>{escape(one.title)}</a>'
             for one in inside
         )
-        opened = " open" if group in {"Guide", page.group} else ""
-        shown.append(f"<details{opened}><summary>{escape(group)}</summary>{rows}</details>")
+        shown.append(f"<details open><summary>{escape(group)}</summary>{rows}</details>")
+    return "".join(shown)
+
+
+def _page(page: Page, body: str, menu: str) -> str:
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(page.title)} · ragtree</title>"
         '<meta name=viewport content="width=device-width,initial-scale=1"><link rel=icon href="data:,">'
-        f'<style>{CSS}</style></head><body><a class=jump href="#main">To the text</a><div class=frame>'
-        f"<nav aria-label=Pages>{''.join(shown)}</nav><main id=main>{body}</main></div></body></html>\n"
+        f'<style>{CSS}</style></head><body><a class=jump href="#the-text">To the text</a><div class=frame>'
+        f'<nav aria-label=Pages>{menu}</nav><main id="the-text">{body}</main></div></body></html>\n'
     )
 
 
 def dead_links(done: dict[str, str]) -> list[tuple[str, str]]:
     """(page, link) for every link inside the site that leads to no page or to no place on it."""
-    places = {path: {*PLACE.findall(html), "main"} for path, html in done.items()}
+    places = {path: set(PLACE.findall(html)) for path, html in done.items()}
     dead = []
     for path, html in done.items():
+        folder = posixpath.dirname(path)
         for href in dict.fromkeys(HREF.findall(html)):
             if re.match(r"[a-z]+:", href):
                 continue
             target, _, place = href.partition("#")
-            file = os.path.normpath(PurePosixPath(path).parent / target).replace(os.sep, "/") if target else path
+            file = posixpath.normpath(posixpath.join(folder, target)) if target else path
             if file not in done or (place and place not in places[file]):
                 dead.append((path, href))
     return dead
