@@ -30,7 +30,7 @@ NOUN = rf"(?:{WORD} ){{0,3}}{WORD}"
 OF = re.compile(rf"\b(?:[Tt]he )?(?P<rel>{RELATED}) of (?:the )?(?P<name>{WORK}{THING})")
 OWNS = re.compile(
     rf"(?P<name>{THING})(?:['’]s|(?<=s)['’]) (?P<rel>(?:(?:main|own|first|oldest|youngest) )?{COMPOUND}"
-    r"|birth country|alma mater|(?:main )?[a-z][a-z-]+)"
+    r"|birth country|(?:main )?[a-z][a-z-]+)"
 )
 WHERE = r"where|when|that|which|who|whom|whose|(?:in|from|on|at|for|by|to|of|with|under) (?:which|whom)"
 CLAUSE = re.compile(rf"\b(?:[Tt]he|[Aa]n?|that) (?P<noun>{NOUN}),? (?P<rel>{WHERE}) (?P<rest>.+)")

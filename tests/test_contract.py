@@ -33,10 +33,12 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/hybrid": lambda: {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
     },
+    "retrievers/ledger": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/questions": lambda: {
         "inner": registry.find("retrievers/bm25")(),
         "reader": registry.find("readers/extractive")(scorer=None),
     },
+    "retrievers/hop": lambda: {"inner": registry.find("retrievers/dense")(embedder=embedder())},
     "retrievers/tree": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/merge": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/location": lambda: {"inner": registry.find("retrievers/bm25")()},
