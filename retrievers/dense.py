@@ -213,15 +213,24 @@ class Dense:
         vectors = self._vectors
         if not query.text.strip() or not len(vectors.rows):
             return Hits(query)
-        asked = self.embedder.embed([query.text], query=True)[0]
+        leaves, scores = self.nearest(self.embedder.embed([query.text], query=True)[0], query, self.k)
+        return Hits(query, vectors.corpus.hits(leaves, scores, NAME))
+
+    def nearest(self, asked: NDArray[np.float32], query: Query, k: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """The k leaves nearest to any vector of length 1, best first, and their cosines; `query` gives the scope."""
+        vectors = self._vectors
         mask = vectors.corpus.mask(query)
         if mask is not None:
-            leaves, scores = vectors.among(asked, np.flatnonzero(mask), self.k)
-        elif vectors.graph is not None:
-            leaves, scores = vectors.near(asked, self.k, max(self.k, self.search_effort))
-        else:
-            leaves, scores = top(vectors.scores(asked), self.k)
-        return Hits(query, vectors.corpus.hits(leaves, scores, NAME))
+            return vectors.among(asked, np.flatnonzero(mask), k)
+        if vectors.graph is not None:
+            return vectors.near(asked, k, max(k, self.search_effort))
+        return top(vectors.scores(asked), k)
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """float32 (n, d), rows of length 1: the leaves' own vectors, in index order."""
+        rows: NDArray[np.float32] = self._vectors.rows
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
