@@ -28,7 +28,8 @@ th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bott
 th{color:var(--soft)}.soft{color:var(--soft);font-size:14px}blockquote{margin:.6rem 0;padding-left:1rem;
 border-left:3px solid var(--line);color:var(--soft)}
 .jump{position:absolute;left:-99rem}.jump:focus{left:1rem;top:.5rem;background:var(--card);padding:.3rem .8rem}
-@media(max-width:760px){.frame{display:block}nav{position:static;max-height:none;border:0;
-border-bottom:1px solid var(--line)}main{padding:1rem}}
-@media print{nav{display:none}.frame{display:block}}
+.menu{display:none}nav details details{margin-left:.9rem}nav details>a{padding-left:.9rem}
+@media(max-width:760px){.frame{display:flex;flex-direction:column-reverse}nav{position:static;max-height:none;border:0;
+border-top:1px solid var(--line)}main{padding:1rem;max-width:100%}.menu{display:block;padding:.6rem 1rem 0}}
+@media print{nav,.menu{display:none}.frame{display:block}}
 """

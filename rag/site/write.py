@@ -18,7 +18,7 @@ from rag.site.style import CSS
 __all__ = ["dead_links", "rendered", "write"]
 
 HREF = re.compile(r'href="([^"]*)"')
-PLACE = re.compile(r'<(?:h[1-6]|main) id="([^"]*)"')
+PLACE = re.compile(r'<(?:h[1-6]|main|nav) id="([^"]*)"')
 
 
 def rendered(made: Sequence[Page]) -> dict[str, str]:
@@ -77,29 +77,38 @@ def _address(here: str, target: str) -> str:
 
 
 def _menu(page: Page, made: Sequence[Page]) -> str:
-    """The guide, the page's own group, and the way to the others."""
+    """The guide, the page's own group, and the way to the others; groups of one name before the colon together."""
     here = posixpath.dirname(page.path)
-    groups = dict.fromkeys(one.group for one in made)
-    shown = []
-    for group in groups:
+    shown: dict[str, list[str]] = {}
+    for group in dict.fromkeys(one.group for one in made):
         inside = [one for one in made if one.group == group]
-        if group not in {page.group, "Guide"}:
-            shown.append(f'<a href="{_address(here, inside[0].path)}">{escape(group)}</a>')
-            continue
-        rows = "".join(
-            f'<a href="{_address(here, one.path)}"{" aria-current=page" if one is page else ""}>{escape(one.title)}</a>'
-            for one in inside
-        )
-        shown.append(f"<details open><summary>{escape(group)}</summary>{rows}</details>")
-    return "".join(shown)
+        family, _, name = group.partition(": ")
+        if group in {page.group, "Guide"}:
+            rows = "".join(
+                f'<a href="{_address(here, one.path)}"{" aria-current=page" if one is page else ""}>'
+                f"{escape(one.title)}</a>"
+                for one in inside
+            )
+            row = f"<details open><summary>{escape(name or group)}</summary>{rows}</details>"
+        else:
+            row = f'<a href="{_address(here, inside[0].path)}">{escape(name or group)}</a>'
+        shown.setdefault(family, []).append(row)
+    mine = page.group.partition(": ")[0]
+    return "".join(
+        rows[0]
+        if len(rows) == 1
+        else f"<details{' open' if family == mine else ''}><summary>{escape(family)}</summary>{''.join(rows)}</details>"
+        for family, rows in shown.items()
+    )
 
 
 def _page(page: Page, body: str, menu: str) -> str:
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(page.title)} · ragtree</title>"
         '<meta name=viewport content="width=device-width,initial-scale=1"><link rel=icon href="data:,">'
-        f'<style>{CSS}</style></head><body><a class=jump href="#the-text">To the text</a><div class=frame>'
-        f'<nav aria-label=Pages>{menu}</nav><main id="the-text">{body}</main></div></body></html>\n'
+        f'<style>{CSS}</style></head><body><a class=jump href="#the-text">To the text</a>'
+        '<a class=menu href="#the-menu">Menu</a><div class=frame>'
+        f'<nav id="the-menu" aria-label=Pages>{menu}</nav><main id="the-text">{body}</main></div></body></html>\n'
     )
 
 
