@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Conversation"]
 
 NAME = "retrievers/conversation"
+SHOWN = 200  # characters of an earlier turn that are read with the last, so that it does not drown
 
 
 def _dense() -> Retriever:
@@ -35,10 +36,10 @@ class Conversation:
     ContextualRetriever (EMNLP 2025) tunes an embedder to read the last turn within its history; here, untuned models
     are asked several times and the answers added. Words: those of the last turn weigh 1, those of the user's turns
     before it `earlier`, less by `decay` with each turn back, those of the last answer `answered`; each counts once a
-    turn, and 8 turns of 2,000 characters are read. Vectors: the last
-    turn by itself, and behind the user's turn before it and the beginning of the last answer, by `alone` to the rest.
-    Scores are added as `retrievers/hybrid` adds them. A `reranker` reads the user's turn before the last and the last
-    as one question.
+    turn, and 8 turns of 2,000 characters are read. Vectors: the last turn by itself, and behind the user's turn before
+    it and the beginning of the last answer, by `alone` to the rest.
+    Scores are added as `retrievers/hybrid` adds them. A `reranker` reads the best hits twice, for
+    the last turn alone and behind the user's turn before it; the mean of its scaled scores is added.
 
     A turn that can stand alone and says nothing that was said before (`retrievers.turns.shifted`) opens another topic:
     the history then counts by `shift` of its weight. Without history this is plain hybrid search.
@@ -59,6 +60,7 @@ class Conversation:
     lexical: BM25 | None = Field(default_factory=BM25, description="searches words; None: vectors alone")
     dense: Retriever | None = Field(default_factory=_dense, description="searches texts; None: words alone")
     reranker: Reranker | None = Field(default=None, description="orders the hits by the question in its conversation")
+    depth: int = Field(default=20, ge=1, description="hits that the reranker reads, and that are left when it has")
     earlier: float = Field(
         default=0.2, ge=0, le=1, description="weight of the words of the user's turn before the last"
     )
@@ -105,10 +107,29 @@ class Conversation:
         told = {"turns": len(query.history), "topic": "new" if moved else "same" if said else "first"}
         notes = {**found.notes, NAME: told}
         if self.reranker is not None and found.items:
-            asked = query.text if moved or not turns.asked else f"{turns.asked[0]} {query.text}"
-            found = self.reranker(replace(found, query=replace(query, text=asked)))
-            notes = {**found.notes, **notes}
+            leans = said and not moved and bool(turns.asked)
+            texts = [query.text, *([f"{turns.asked[0][:SHOWN]} {query.text}"] if leans else [])]
+            found, more = self._ordered(found, texts)
+            notes = {**more, **notes}
         return replace(found, query=query, notes=notes)
+
+    def _ordered(self, found: Hits, texts: Sequence[str]) -> tuple[Hits, Mapping[str, Any]]:
+        """The first hits by their scaled score plus the mean of those the reranker gives for each text; its notes."""
+        assert self.reranker is not None
+        first = replace(found, items=found.items[: self.depth], drops=())
+        points = dict(zip((hit.key for hit in first), scaled(first.items, "minmax").tolist(), strict=True))
+        hits = {hit.key: hit for hit in first}
+        notes: Mapping[str, Any] = {}
+        for text in texts:
+            ranked = self.reranker(replace(first, query=replace(found.query, text=text)))
+            notes = {**ranked.notes, **notes}
+            for hit, point in zip(ranked, scaled(ranked.items, "minmax").tolist(), strict=True):
+                points[hit.key] += point / len(texts)
+                hits[hit.key] = replace(hit, scores={**hit.scores, **hits[hit.key].scores})
+        order = sorted(points, key=lambda key: (-points[key], key))
+        best = [(hits[key], points[key]) for key in order]
+        items = (replace(hit, score=point, scores={**hit.scores, NAME: point}) for hit, point in best)
+        return replace(found, items=tuple(items)), notes
 
     def _parts(self, text: str, turns: Turns, share: float) -> list[tuple[str, float]]:
         """Texts and the weights of their words."""
@@ -137,6 +158,3 @@ class Conversation:
 def _composed(text: str, turns: Turns) -> str:
     """The last turn behind what it may lean on: the user's turn before it and the beginning of the last answer."""
     return " ".join(one for one in (*turns.asked[:1], turns.answer[:SHOWN], text) if one)
-
-
-SHOWN = 200  # characters of the last answer that are embedded

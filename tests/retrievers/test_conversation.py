@@ -60,18 +60,19 @@ def test_the_question_that_later_stages_see_is_the_last_turn() -> None:
 
 @stage
 class Told:
-    """Keeps the first hit and says what it was asked."""
+    """Keeps one hit, a castle where it may, and says what it was asked."""
 
     def __call__(self, hits: Hits, /) -> Hits:
-        return Hits(hits.query, hits.items[:1], notes={"told": hits.query.text})
+        kept = sorted(hits.items, key=lambda hit: hit.doc != "castle")[:1]
+        return Hits(hits.query, tuple(kept), notes={hits.query.text: len(hits)})
 
 
-def test_a_reranker_reads_two_turns_as_one_question() -> None:
-    found = searching(reranker=Told())(Query("q", "How deep is it?", history=HISTORY))
-    assert found.notes["told"] == "Who built the castle of Orm? How deep is it?"
-    assert found.query.text == "How deep is it?"
+def test_a_reranker_reads_the_turn_alone_and_behind_the_one_before() -> None:
+    found = searching(reranker=Told(), depth=3)(Query("q", "How deep is it?", history=HISTORY))
+    assert found.notes["How deep is it?"] == found.notes["Who built the castle of Orm? How deep is it?"] == 3
+    assert (len(found), first(found), found.query.text) == (3, "castle", "How deep is it?")
     alone = searching(reranker=Told())(Query("q", "When does bread rise?", history=HISTORY))
-    assert alone.notes["told"] == "When does bread rise?"
+    assert set(alone.notes) == {"When does bread rise?", "retrievers/conversation"}
 
 
 def test_without_history_it_is_plain_hybrid_search() -> None:
