@@ -75,7 +75,7 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
         return []
     cuts = [m.span() for m in STOP.finditer(text, start, stop) if m.end() > m.start(1)]
     extra = [m.span() for m in BLANK.finditer(text, start, stop)]
-    if any(mark in text for mark in "。！？｡"):
+    if any(text.find(mark, start, stop) >= 0 for mark in "。！？｡"):
         extra += [m.span() for m in FULL_STOP.finditer(text, start, stop)]
     if extra:
         cuts = sorted(cuts + extra, key=_end)
