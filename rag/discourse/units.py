@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Edus", "edus"]
 
+SIGNS = ("`", "](", "][", "://")  # of what may be solid
 SOLID = re.compile(r"`[^`\n]{1,200}`|\[[^\]\n]{0,200}\][(\[][^)\]\s]{0,300}[)\]]|(?<!\w)\w{1,12}://\S+")
 
 
@@ -106,53 +107,75 @@ def edus(text: str, ranges: Sequence[tuple[int, int]] | None = None) -> Edus:
         if not 0 <= a < b <= len(text):
             raise ValueError(f"a range must hold something of a text of {len(text)} code points, got ({a}, {b})")
     words, bounds = words_of(text, ranges)
-    taken, counted = _taken(words, bounds)
-    found: list[tuple[NDArray[np.int64], ...]] = []
-    count = 0
-    for k, (start, end) in enumerate(ranges):
-        mine, whole = _sentences(text, start, end)
-        at = words.start[bounds[k] : bounds[k + 1]]
-        begins = _outside(text, start, end, at[taken[bounds[k] : bounds[k + 1]]])
-        begins = np.union1d(begins[~whole[np.searchsorted(mine, begins, side="right") - 1]], mine)
-        begins = np.append(np.int64(start), begins[begins > (at[0] if len(at) else start)])
-        said = np.diff(counted[bounds[k] + np.searchsorted(at, begins)])
-        begins = begins[np.append(True, (said > 0) | np.isin(begins[1:], mine))]
-        number = count + np.searchsorted(mine, begins, side="right") - 1
-        first = bounds[k] + np.searchsorted(at, begins)
-        found.append((begins, np.append(begins[1:], end), np.full_like(begins, k), number, first))
-        count += len(mine)
-    none = (np.zeros(0, dtype=np.int64),) * 5
-    columns = (np.concatenate(column) for column in zip(none, *found, strict=True))
-    return _linked(text, ranges, words, bounds, *columns)
+    wide = len(text) + 1  # between the same place in neighbouring ranges, so that all places of all ranges ascend
+    at = words.start + np.repeat(np.arange(len(ranges)) * wide, np.diff(bounds))
+    pieces, whole = _sentences(text, ranges, wide)
+    begins, counted = _begins(words, bounds)
+    found = at[begins]
+    found = found[~whole[np.searchsorted(pieces, found, side="right") - 1]]
+    found = _outside(text, ranges, wide, np.union1d(found, pieces), pieces)
+    first = np.searchsorted(at, found)
+    spoken = np.append(True, (np.diff(counted[first]) > 0) | np.isin(found[1:], pieces))[: len(found)]
+    found, first = found[spoken], first[spoken]
+    within = found // wide
+    start, ends = found % wide, np.array([end for _, end in ranges], dtype=np.int64)
+    last = np.append(within[1:] != within[:-1], True)[: len(found)]
+    end = np.where(last, ends[within], np.append(start[1:], 0)[: len(found)]) if len(found) else start
+    return _linked(
+        text, ranges, words, bounds, start, end, within, np.searchsorted(pieces, found, side="right") - 1, first
+    )
 
 
-def _taken(words: Words, bounds: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which words begin a unit, none without white space before it but at a dash; how many words precede."""
+def _begins(words: Words, bounds: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which words begin a unit, none without white space before it but at a dash; how many words precede each.
+
+    The first word of a range does not: the range does.
+    """
     kind = words.types[words.kind, 2]
-    dash = np.isin(kind, DASHES)
+    dash = (kind >= DASHES[0]) & (kind <= DASHES[1])
     free = (words.gap > 0) | dash | np.append(False, dash[:-1])[: len(dash)]
+    free[bounds[:-1][bounds[:-1] < bounds[1:]]] = False
     word = (kind < MARKS.start) | (kind >= MARKS.stop)
     return free & (network()(words, bounds) >= 0), np.append(0, np.cumsum(word))
 
 
-def _outside(text: str, start: int, end: int, begins: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those of some places that lie in no link, address or stretch of code."""
-    if all(text.find(sign, start, end) < 0 for sign in ("`", "](", "][", "://")):
-        return begins
-    solid = [match.span() for match in SOLID.finditer(text, start, end)]
+def _outside(
+    text: str,
+    ranges: Sequence[tuple[int, int]],
+    wide: int,
+    found: NDArray[np.int64],
+    pieces: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Those of some places that lie in no link, address or stretch of code, and all that begin a piece."""
+    solid = [
+        (match.start() + k * wide, match.end() + k * wide)
+        for k, (start, end) in enumerate(ranges)
+        if any(text.find(sign, start, end) >= 0 for sign in SIGNS)
+        for match in SOLID.finditer(text, start, end)
+    ]
     if not solid:
-        return begins
+        return found
     low, high = np.array(solid, dtype=np.int64).T
-    inside = np.searchsorted(low, begins, side="right") - 1
-    found: NDArray[np.int64] = begins[(inside < 0) | (begins >= high[inside])]
-    return found
+    inside = np.searchsorted(low, found, side="right") - 1
+    kept: NDArray[np.int64] = found[(inside < 0) | (found >= high[inside]) | np.isin(found, pieces)]
+    return kept
 
 
-def _sentences(text: str, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where the sentences, list items and table rows of a range begin, and which of them are rows, which stay whole."""
-    pieces = list(cut(text, start, end))
-    rows = [header is not None or text.startswith("|", a) for a, _, header in pieces]
-    return np.array([a for a, *_ in pieces], dtype=np.int64), np.array(rows, dtype=np.bool_)
+def _sentences(text: str, ranges: Sequence[tuple[int, int]], wide: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where the sentences, list items and table rows of ranges begin, and which of them are rows, which stay whole.
+
+    One that begins in the blank before the first word of its range is none.
+    """
+    found: list[int] = []
+    rows: list[bool] = []
+    for k, (start, end) in enumerate(ranges):
+        blank = True
+        for a, b, header in cut(text, start, end):
+            if a == start or not blank:
+                found.append(a + k * wide)
+                rows.append(header is not None or text.startswith("|", a))
+            blank = blank and text[a:b].isspace()
+    return np.array(found, dtype=np.int64), np.array(rows, dtype=np.bool_)
 
 
 def _linked(  # noqa: PLR0917 - the columns of the units as they were found

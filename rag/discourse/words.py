@@ -103,19 +103,35 @@ def words_of(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[Words, NDArr
     index: dict[str, int] = {}
     columns = [(np.zeros(0, dtype=np.int64),) * 2]
     first = [0]
+    held: list[str] = []
+    portions: list[tuple[int, int]] = []  # where each of them begins, how many parts it has
+    count = 0
     for start, end in ranges:
-        count = first[-1]
         for place, parts in _parts(text, start, end):
-            for part in dict.fromkeys(parts):
-                index.setdefault(part, len(index))
-            size = np.fromiter(map(len, parts), np.int64, len(parts))
-            columns.append(
-                (place + np.cumsum(size) - size, np.fromiter(map(index.__getitem__, parts), np.int64, len(parts)))
-            )
+            held += parts
+            portions.append((place, len(parts)))
             count += len(parts)
+            if len(held) > PORTION >> 2:
+                columns.append(_columns(held, portions, index))
+                held, portions = [], []
         first.append(count)
+    columns.append(_columns(held, portions, index))
     places, kinds = (np.concatenate(column) for column in zip(*columns, strict=True))
     return _words(places, kinds, list(index), np.array(first, dtype=np.int64))
+
+
+def _columns(
+    parts: list[str], portions: list[tuple[int, int]], index: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each part begins, and its number in the index, which grows."""
+    for part in dict.fromkeys(parts):
+        index.setdefault(part, len(index))
+    size = np.fromiter(map(len, parts), np.int64, len(parts))
+    behind = np.cumsum(size) - size
+    place, count = np.array(portions, dtype=np.int64).reshape(-1, 2).T
+    held = place[count > 0] - behind[(np.cumsum(count) - count)[count > 0]]
+    number = np.fromiter(map(index.__getitem__, parts), np.int64, len(parts))
+    return behind + np.repeat(held, count[count > 0]), number
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, list[str]]]:
