@@ -1,4 +1,4 @@
-"""`rag doctor`: what is installed, what is missing, what is in the way."""
+"""`rag doctor`: what is installed, what is missing, what is in the way, and what to do next."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ import typer
 
 from rag.cli.common import Json, emit
 
+QUICKSTART = ("bge-small-en-v1.5", "ms-marco-MiniLM-L12-v2")
 OURS = ("rag", "chunkers", "retrievers", "rerankers", "compressors", "evals")
-EXTRAS = {
-    "llm": ("xllamacpp",),
-    "sentence-transformers": ("sentence_transformers", "torch"),
-    "pdf": ("pypdfium2",),
-    "otel": ("opentelemetry",),
-    "peers": ("chonkie", "semchunk", "semantic_text_splitter", "haystack"),
-}
 
 
 def command(json: Json = False) -> None:
-    """Report versions, extras, model files, and packages that shadow one of our import names."""
+    """Report versions, extras, model files, what shadows our import names, and what to do next."""
     facts: dict[str, Any] = {
         "python": sys.version.split()[0],
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": _packages(),
-        "extras": {extra: _missing(modules) for extra, modules in EXTRAS.items()},
+        "extras": _extras(),
         "models": _models(),
         "shadowed": _shadowed(),
         "broken": _broken(),
     }
+    facts["next"] = _next(facts)
     if json:
         emit(facts)
     else:
@@ -40,24 +35,41 @@ def command(json: Json = False) -> None:
 
 
 def _packages() -> dict[str, str | None]:
-    import re
-    from importlib.metadata import PackageNotFoundError, requires, version
+    from importlib.metadata import requires
 
-    found: dict[str, str | None] = {}
-    for need in ["ragtree", *(r for r in requires("ragtree") or [] if "extra ==" not in r)]:
-        match = re.match(r"[A-Za-z0-9._-]+", need)
-        name = match[0] if match else need
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
+    core = [need for need in requires("ragtree") or [] if "extra ==" not in need]
+    return {name: _version(name) for name in ("ragtree", *map(_named, core))}
+
+
+def _extras() -> dict[str, list[str]]:
+    """Extra -> packages of it that are not installed, as the distribution's metadata has them."""
+    import re
+    from importlib.metadata import metadata, requires
+
+    found: dict[str, list[str]] = {extra: [] for extra in metadata("ragtree").get_all("Provides-Extra") or ()}
+    for need in requires("ragtree") or []:
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", need)
+        if extra and _named(need) != "ragtree" and _version(_named(need)) is None:
+            found.setdefault(extra[1], []).append(_named(need))
+    found.pop("all", None)
     return found
 
 
-def _missing(modules: tuple[str, ...]) -> list[str]:
-    from rag.optional import available
+def _named(need: str) -> str:
+    """The package of a requirement such as `numpy>=1.26`."""
+    import re
 
-    return [name for name in modules if not available(name)]
+    match = re.match(r"[A-Za-z0-9._-]+", need)
+    return match[0] if match else need
+
+
+def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _models() -> dict[str, str]:
@@ -92,9 +104,39 @@ def _broken() -> list[str]:
         for name in registry.names(kind):
             try:
                 registry.find(f"{kind}/{name}")
-            except (ImportError, AttributeError) as error:
-                found.append(f"{kind}/{name}: {error}")
+            except Exception as error:  # whatever a package does when it is imported, this is where it is told
+                found.append(f"{kind}/{name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
     return found
+
+
+def _next(facts: dict[str, Any]) -> list[str]:
+    """What to do, most pressing first: commands, each with its reason behind a `#`."""
+    missing = [name for name, version in facts["packages"].items() if version is None]
+    steps = [f"pip install {' '.join(missing)}  # needed by everything"] if missing else []
+    if facts["shadowed"]:
+        steps.append("pip list  # find the package or file that takes one of our import names, and remove or rename it")
+    if facts["broken"]:
+        steps.append("pip install --force-reinstall ragtree  # stages are listed that cannot be imported")
+    if steps:
+        return steps
+    needed = [name for name in QUICKSTART if facts["models"].get(name) != "present"]
+    if needed:
+        steps.append(
+            f"rag models pull  # {', '.join(needed)}: the recipe `quickstart` needs them; `lexical` needs none"
+        )
+    return [*steps, *_onward()]
+
+
+def _onward() -> list[str]:
+    """The next step of a person in this folder."""
+    from pathlib import Path
+
+    if Path("index/manifest.json").is_file():
+        return ['rag ask index "your question"  # there is an index in this folder']
+    if Path("pipeline.yaml").is_file():
+        allow = " --allow my_stages" if Path("my_stages.py").is_file() else ""
+        return [f"rag index pipeline.yaml docs --out index{allow}  # there is a pipeline in this folder"]
+    return ["rag init start  # a project that runs at once", "rag docs tutorial  # ten minutes"]
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -110,5 +152,8 @@ def _print(facts: dict[str, Any]) -> None:
         print(f"  SHADOWED {problem}")
     for problem in facts["broken"]:
         print(f"  BROKEN {problem}")
-    if not facts["shadowed"] and not facts["broken"]:
+    if not facts["shadowed"] and not facts["broken"] and None not in facts["packages"].values():
         print("No problem found.")
+    print("Next:")
+    for step in facts["next"]:
+        print(f"  {step}")
