@@ -3,7 +3,8 @@
 The service runs in a process of its own and is asked over loopback, each client on one kept connection, the next
 question as soon as the last is answered. An answer counts as an error unless it is complete and the same as every other
 answer to that question. Times are of whole requests as a client sees them; with more clients than
-cores they are mostly waiting, so the rate beside them says what one answer costs.
+cores they are mostly waiting, so the rate beside them says what one answer costs. A client alone and the library
+without a service, on the same questions, say what the service adds to an answer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from evals.bench.contest import Tell, silent
@@ -27,6 +29,7 @@ from rag.errors import RagError
 __all__ = ["bench"]
 
 START = "from rag.cli import main; main()"
+WINDOWS = 12
 WARM = 0.1  # share of the time after which memory is first looked at
 
 
@@ -49,7 +52,9 @@ def bench(
 
     Returns:
         `tables` to print, `notes`, and `figures`: `requests`, `errors`, `rate` (requests a second), `p50`, `p90`, `p99`
-        and `worst` (seconds), `memory` (bytes, after a tenth of the time and at the end).
+        and `worst` (seconds), `memory` (bytes, after a tenth of the time and at the end); `windows` (how many parts of
+        equal length the time has) and the 95 % intervals of `p50` and `p99` over them; `one` and `library`: the median
+        of a client alone and of the library.
     """
     tell = progress or silent
     questions = _questions()
@@ -57,8 +62,11 @@ def bench(
         folder = index if index is not None else _indexed(Path(base) / "index", recipe)
         with _service(folder) as port:
             times, errors, memory = _asked(port, questions, clients, seconds, tell)
+            alone, more, _ = _asked(port, questions, 1, seconds / 10, silent)
+        library = _library(folder, questions, seconds / 10)
+    errors += more
     figures = _figures(times, errors, memory) | {"clients": clients, "seconds": seconds}
-    figures["rate"] = len(times) / seconds
+    figures |= {"rate": len(times) / seconds, "one": median(t for _, t in alone), "library": median(library)}
     return _told(figures, sorted(set(errors)), recipe if index is None else str(index))
 
 
@@ -96,9 +104,9 @@ def _service(folder: Path) -> Iterator[int]:
 
 def _asked(
     port: int, questions: Sequence[str], clients: int, seconds: float, tell: Tell
-) -> tuple[list[float], list[str], list[int]]:
-    """Seconds of each request, what went wrong, and the service's memory once a second."""
-    times: list[list[float]] = [[] for _ in range(clients)]
+) -> tuple[list[tuple[float, float]], list[str], list[int]]:
+    """When each request began and how long it took, what went wrong, and the service's memory once a second."""
+    times: list[list[tuple[float, float]]] = [[] for _ in range(clients)]
     errors: list[str] = []
     seen: dict[str, str] = {}
     began = time.monotonic()
@@ -121,7 +129,7 @@ def _asked(
             except (OSError, http.client.HTTPException, ValueError) as error:
                 errors.append(type(error).__name__)
                 link.close()
-            times[number].append(time.perf_counter() - start)
+            times[number].append((time.monotonic() - began, time.perf_counter() - start))
         link.close()
 
     threads = [threading.Thread(target=go, args=(i,)) for i in range(clients)]
@@ -140,6 +148,19 @@ def _said(answer: dict[str, Any]) -> str:
     return json.dumps([answer.get(name) for name in ("answer", "status", "citations", "context")])
 
 
+def _library(folder: Path, questions: Sequence[str], seconds: float) -> list[float]:
+    """Seconds an answer takes without a service."""
+    from rag.index import open_index
+
+    index, ends = open_index(folder), time.monotonic() + seconds
+    times: list[float] = []
+    while time.monotonic() < ends:
+        start = time.perf_counter()
+        index.ask(questions[len(times) % len(questions)])
+        times.append(time.perf_counter() - start)
+    return times
+
+
 def _resident(port: int) -> int:
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     link.request("GET", "/metrics")
@@ -148,16 +169,26 @@ def _resident(port: int) -> int:
     return round(float(found[1])) if found else 0
 
 
-def _figures(times: Sequence[float], errors: Sequence[str], memory: Sequence[int]) -> dict[str, Any]:
+def _figures(times: Sequence[tuple[float, float]], errors: Sequence[str], memory: Sequence[int]) -> dict[str, Any]:
     import numpy as np
 
-    p50, p90, p99, worst = (float(value) for value in np.percentile(times, (50, 90, 99, 100)))
-    return {
+    from evals.stats import interval
+
+    began, took = np.array(times, dtype=np.float64).T
+    part = np.minimum((began / began.max() * WINDOWS).astype(int), WINDOWS - 1)
+    p50, p90, p99, worst = (float(value) for value in np.percentile(took, (50, 90, 99, 100)))
+    found: dict[str, Any] = {
         "requests": len(times),
         "errors": len(errors),
         **{"p50": p50, "p90": p90, "p99": p99, "worst": worst},
+        "windows": WINDOWS,
         "memory": [memory[int(len(memory) * WARM)], memory[-1]],
     }
+    for rank in (50, 99):
+        parts = [float(np.percentile(took[part == i], rank)) for i in range(WINDOWS) if (part == i).any()]
+        over = interval(parts, seed=0)
+        found[f"p{rank} interval"] = [over.low, over.high]
+    return found
 
 
 def _told(figures: dict[str, Any], errors: Sequence[str], what: str) -> dict[str, Any]:
@@ -172,5 +203,8 @@ def _told(figures: dict[str, Any], errors: Sequence[str], what: str) -> dict[str
             ]
         ],
     }
-    notes = [f"errors: {', '.join(errors)}"] if errors else []
+    notes = [
+        f"an answer alone takes {1000 * figures['one']:.2f} ms, without the service {1000 * figures['library']:.2f} ms",
+        *([f"errors: {', '.join(errors)}"] if errors else []),
+    ]
     return {"tables": [table], "notes": notes, "figures": {"serve": figures}}
