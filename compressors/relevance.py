@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compressors.masking import masked
 from rag.errors import ModelError
 from rag.lexical import match
+from rag.models.keep import Keeper
 from rag.readers.render import heading
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ BLANK = re.compile(r"[\s\ufeff]*")
 def own_scores(
     name: str, question: str, hits: Sequence[Hit], pool: Sequence[Unit], scorer: Scorer | None
 ) -> NDArray[np.float64]:
-    """What each unit scores by itself, with title and headings above it.
+    """What each unit scores by itself, with title and headings above it; a keep model reads it where it stands.
 
     Args:
         name: of the stage, for messages.
@@ -43,6 +45,8 @@ def own_scores(
     Raises:
         ModelError: the scorer gave another number of scores, or not-a-numbers.
     """
+    if isinstance(scorer, Keeper):
+        return masked(name, question, hits, pool, scorer).mean
     heads = [heading(hit) for hit in hits]
     texts = [hits[u.hit].document.text[u.start : u.end].strip() for u in pool]
     return scored(name, question, texts, [heads[u.hit] for u in pool], scorer)

@@ -58,6 +58,7 @@ WEIGHTS = {
     "chunkers/perplexity",
     "rerankers/cross-encoder",
     "compressors/dslr",
+    "compressors/mask",
     "readers/stuff",
 }  # nothing to do without a model: checked with `-m model`
 
