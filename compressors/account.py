@@ -12,6 +12,8 @@ from rag.units import Unit, clauses
 
 __all__ = ["accounted", "alike", "best_first", "drops", "short_enough"]
 
+BYTES = 4  # of a character in UTF-8, at most
+
 
 def best_first(hits: Hits) -> list[Hit]:
     """The hits by score, of equals by place, whatever order they came in."""
@@ -20,13 +22,13 @@ def best_first(hits: Hits) -> list[Hit]:
 
 def short_enough(hits: Sequence[Hit], pool: Sequence[Unit], budget: int, tokenizer: Tokenizer) -> list[Unit]:
     """The pool with every unit that alone exceeds the budget cut into clauses."""
-    sizes = tokenizer.counts([hits[u.hit].document.text[u.start : u.end] for u in pool])
     found: list[Unit] = []
-    for unit, size in zip(pool, sizes, strict=True):
-        if size <= budget:
+    for unit in pool:
+        text = hits[unit.hit].document.text
+        small = BYTES * (unit.end - unit.start) <= budget  # no tokenizer has more tokens than bytes
+        if small or tokenizer.count(text[unit.start : unit.end]) <= budget:
             found.append(unit)
         else:
-            text = hits[unit.hit].document.text
             found += [unit._replace(start=a, end=b) for a, b in clauses(text, unit.start, unit.end)]
     return found
 

@@ -14,9 +14,11 @@ from compressors.aspects import facets
 from compressors.choosing import Made, Pool, Weights, made, prices
 from compressors.fit import Fitted, fit
 from compressors.records import digest, records
-from compressors.relevance import own_scores, stretched
+from compressors.relevance import scored, stretched
+from rag.lexical import match
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import counter
+from rag.readers.render import heading
 from rag.stage import Field, stage
 from rag.types import Hits
 from rag.units import units
@@ -95,7 +97,8 @@ class Bubble:
         ranked = best_first(hits)
         tokenizer = counter(self.tokenizer)
         found = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
-        pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer))
+        heads = [heading(hit) for hit in ranked]
+        pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer, heads), above=heads)
         own = self.own(pool) if found else np.zeros(0)
         choice = made(pool, own, budget, self.weights())
         order = choice.order[: self.enough(pool, choice)]
@@ -128,10 +131,11 @@ class Bubble:
 
     def own(self, pool: Pool) -> NDArray[np.float64]:
         """What each unit scores by itself: by its words, or by the scorer and its words, both stretched to [0, 1]."""
-        words = own_scores(NAME, pool.question, pool.hits, pool.units, None)
+        above = [pool.heads[unit.hit] for unit in pool.units]
+        words = match(pool.question, pool.texts, above, bags=pool.bags)
         if self.scorer is None:
             return words
-        told = own_scores(NAME, pool.question, pool.hits, pool.units, self.scorer)
+        told = scored(NAME, pool.question, [text.strip() for text in pool.texts], above, self.scorer)
         return (1 - self.words) * stretched(told) + self.words * stretched(words)
 
     def weights(self) -> Weights:

@@ -69,6 +69,7 @@ class Pool:
         units: n units of these hits, those of a hit together.
         price: what they cost.
         needs: for each unit those that must come with it; () for none at all.
+        above: title and headings above each hit, where they are known already.
     """
 
     question: str
@@ -76,6 +77,7 @@ class Pool:
     units: Sequence[Unit]
     price: Prices
     needs: Sequence[tuple[int, ...]] = ()
+    above: Sequence[str] = ()
 
     @cached_property
     def texts(self) -> list[str]:
@@ -83,14 +85,24 @@ class Pool:
         return [self.hits[unit.hit].document.text[unit.start : unit.end] for unit in self.units]
 
     @cached_property
+    def heads(self) -> Sequence[str]:
+        """Title and headings above each hit."""
+        return self.above or [heading(hit) for hit in self.hits]
+
+    @cached_property
+    def bags(self) -> list[list[str]]:
+        """Terms of the units, in order."""
+        return [terms(text) for text in self.texts]
+
+    @cached_property
     def words(self) -> list[frozenset[str]]:
         """Terms of the units."""
-        return [frozenset(terms(text)) for text in self.texts]
+        return [frozenset(bag) for bag in self.bags]
 
     @cached_property
     def titled(self) -> list[frozenset[str]]:
         """Terms of the units and of title and headings above them."""
-        heads = [frozenset(terms(heading(hit))) for hit in self.hits]
+        heads = [frozenset(terms(head)) for head in self.heads]
         return [words | heads[unit.hit] for words, unit in zip(self.words, self.units, strict=True)]
 
     def order(self, values: NDArray[np.float64]) -> list[int]:
@@ -123,14 +135,24 @@ class Made(NamedTuple):
     gains: dict[int, float]
 
 
-def prices(hits: Sequence[Hit], pool: Sequence[Unit], tokenizer: Tokenizer) -> Prices:
-    """What units and hits cost in the rendering, at most but for effects of joining."""
+def prices(
+    hits: Sequence[Hit], pool: Sequence[Unit], tokenizer: Tokenizer, heads: Sequence[str] | None = None
+) -> Prices:
+    """What units and hits cost in the rendering, at most but for effects of joining.
+
+    Args:
+        hits: the evidence.
+        pool: units of these hits.
+        tokenizer: the reader's.
+        heads: title and headings above each hit, where they are known already.
+    """
     texts = [hits[u.hit].document.text for u in pool]
     rows = ["\n" + t[u.needs[0] : u.needs[1]] if u.needs else "" for t, u in zip(texts, pool, strict=True)]
     own = tokenizer.counts([GAP + t[u.start : u.end].strip() for t, u in zip(texts, pool, strict=True)])
-    extra = tokenizer.counts(rows)
-    head = tokenizer.counts([f"\n\n[{len(hits)}] {heading(hit)}\n" for hit in hits])
-    return Prices([max(1, a + b) for a, b in zip(own, extra, strict=True)], list(head))
+    extra = [tokenizer.count(row) if row else 0 for row in rows]
+    above = [heading(hit) for hit in hits] if heads is None else heads
+    head = {one: tokenizer.count(f"\n\n[{len(hits)}] {one}\n") for one in sorted(set(above))}
+    return Prices([max(1, a + b) for a, b in zip(own, extra, strict=True)], [head[one] for one in above])
 
 
 def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) -> Made:
@@ -174,7 +196,7 @@ def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int
     objective = Objective(
         np.round((found[free] / max(float(found.max()), 1e-12)) ** weights.focus, 9),
         term_table(pool.question, titled),
-        facet_table(facets(pool.question), titled),
+        facet_table(facets(pool.question) if weights.facets else (), titled),
         _likeness([pool.words[i] for i in free]) if weights.like else np.zeros((len(free), 0)),
         section,
         (1.0, weights.terms, weights.facets, weights.like, weights.spread),

@@ -48,7 +48,13 @@ def terms(text: str) -> list[str]:
     return [stem(w) for w in WORD.findall(text.lower()) if w not in STOP]
 
 
-def match(question: str, texts: Sequence[str], heads: Sequence[str] | None = None) -> NDArray[np.float64]:
+def match(
+    question: str,
+    texts: Sequence[str],
+    heads: Sequence[str] | None = None,
+    *,
+    bags: Sequence[Sequence[str]] | None = None,
+) -> NDArray[np.float64]:
     """BM25 of each text for the question, with these texts as the collection, as a share of the best possible.
 
     Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009, section 3; k1 = 1.2, b = 0.3, since
@@ -60,6 +66,7 @@ def match(question: str, texts: Sequence[str], heads: Sequence[str] | None = Non
         question: any text.
         texts: n >= 0 texts.
         heads: n texts that stand above them, such as titles and headings.
+        bags: `terms` of each text, where they are known already.
 
     Returns:
         float64 (n,), in [0, about 2]; 0 where no word matches.
@@ -67,14 +74,15 @@ def match(question: str, texts: Sequence[str], heads: Sequence[str] | None = Non
     wanted = terms(question)
     if not texts or not wanted:
         return np.zeros(len(texts))
-    bags = [terms(t) for t in texts]
+    bags = [terms(t) for t in texts] if bags is None else bags
     frequency = Counter(w for bag in bags for w in set(bag))
     size = len(texts)
     idf = {w: math.log1p((size - frequency[w] + 0.5) / (frequency[w] + 0.5)) for w in set(wanted)}
     best = sum(idf.values()) or 1.0
     mean = sum(map(len, bags)) / size or 1.0
     pairs = set(itertools.pairwise(wanted))
-    above = [set(terms(h)) for h in heads] if heads is not None else [set()] * size
+    known = {head: set(terms(head)) for head in set(heads or ())}
+    above = [known[head] for head in heads] if heads is not None else [set[str]()] * size
     found = np.zeros(size)
     for i, bag in enumerate(bags):
         counts = Counter(bag)
