@@ -2,8 +2,8 @@
 
 The links follow cues alone and are made to be kept, not to be right in every case: a packer that keeps what a unit
 needs spends some tokens too many, one that drops it leaves a clause without its subject. They always point inside
-a range, a host inside its sentence, and chains of hosts end: a unit points forward only to a main clause, which has
-none.
+a range, a host inside its sentence, and chains of hosts end, or end in the two pieces of an interrupted clause: a unit
+points forward only to a main clause, which has no host but its own second piece.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], lead: Leads) -> 
     Returns:
         int64 (n,). What stands beside belongs to the unit before it (parentheses in between passed over), a subordinate
         clause to the main clause before it, else to the one behind, an attribution to what is said, the second piece
-        of an interrupted unit to its first, what goes on without a mark or a subject to what it goes on from.
+        of an interrupted unit to its first, and this to it where it has no verb, what goes on without a mark or a
+        subject to what it goes on from.
     """
     n = len(role)
     found = [-1] * n
@@ -75,6 +76,7 @@ def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], lead: Leads) -> 
         roles[i] == MAIN and joined[i] and i > 0 and of[i] == of[i - 1] and roles[i - 1] != ATTRIBUTION
         for i in range(n)
     ]
+    broken = lead.verbless.tolist()
     following = _next_main(roles, of, tight)
     clause = before = previous = -1  # in this sentence: last clause, last unit but parentheses, the one before
     for i, kind in enumerate(roles):
@@ -88,6 +90,8 @@ def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], lead: Leads) -> 
             found[i] = previous
         elif bare[i] or kind == TAIL:
             found[i] = clause if clause >= 0 else before
+            if kind == TAIL and found[i] >= 0 and found[found[i]] < 0 and broken[found[i]]:
+                found[found[i]] = i
         elif kind == ATTRIBUTION:
             after = i + 1 < n and of[i + 1] == of[i] and roles[i + 1] == MAIN and not tight[i + 1]
             found[i] = i + 1 if after else clause if clause >= 0 else following[i]

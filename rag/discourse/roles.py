@@ -116,6 +116,13 @@ class Leads(NamedTuple):
         return found & ~_has(before, "close")
 
     @property
+    def verbless(self) -> NDArray[np.bool_]:
+        """Whether a unit holds no word that is known as a verb."""
+        verbs = np.append(0, np.cumsum(_has(self.flags, "verb") | _has(self.flags, "speech")))
+        found: NDArray[np.bool_] = verbs[self.last] == verbs[self.first]
+        return found
+
+    @property
     def slight(self) -> NDArray[np.bool_]:
         """Whether a unit is a word or two, or a few that a comma ends: "But", "On the other hand,"."""
         counted = np.append(0, np.cumsum(~_has(self.flags, "mark")))

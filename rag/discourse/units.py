@@ -41,7 +41,8 @@ class Edus(NamedTuple):
     """The units of ranges of a text, in the order of the ranges, then of the text.
 
     Links are indices of units in the same range, -1 for none. A `host` lies in the same sentence, before or behind;
-    `antecedent` and `definition` lie before. No chain of hosts comes back to where it began.
+    `antecedent` and `definition` lie before. No chain of hosts comes back to where it began, but for the two pieces of
+    an interrupted clause, which are each other's host where the first has no verb.
 
     Args:
         start: int64 (n,), first code point; white space goes with what it follows.

@@ -65,11 +65,13 @@ def test_units_tile_the_text_and_links_end(text: str) -> None:
     assert (found.sentence[found.host[hosted]] == found.sentence[hosted]).all()
     assert (found.host[hosted] != hosted).all()
     for unit in hosted.tolist():
-        chain = set()
-        while unit >= 0:
-            assert unit not in chain, "hosts go round in a circle"
-            chain.add(unit)
+        chain: list[int] = []
+        while unit >= 0 and unit not in chain[-2:]:
+            assert unit not in chain, "hosts go round in a circle of more than two"
+            chain.append(unit)
             unit = int(found.host[unit])
+        if unit >= 0:
+            assert "tail" in {ROLES[found.role[one]] for one in chain[-2:]}
     assert (np.diff(found.sentence) >= 0).all()
     assert found.role.max(initial=0) < len(ROLES)
 
@@ -122,7 +124,8 @@ def test_clauses_and_what_they_are() -> None:
         ("is sold.", "tail"),
     ]
     found = edus(text)
-    assert found.host.tolist() == [-1, 0, 3, -1, -1, 4, 4]
+    assert found.host.tolist() == [-1, 0, 3, -1, 6, 4, 4]
+    assert found.closure([5]) == [4, 5, 6]
     assert found.closure([1, 2]) == [0, 1, 2, 3]
 
 
