@@ -133,8 +133,9 @@ class Index:
         have, want = shape(self.pipeline), shape(pipeline)
         for place, made in have.items():
             if want.get(place) != made:
+                built, asked = _apart(made, want.get(place))
                 raise StoreMismatch(
-                    f"{place}: this index was built with {_short(made)}, the change asks for {_short(want.get(place))}."
+                    f"{place}: this index was built with {built}, the change asks for {asked}."
                     " Index again, with --out to another folder."
                 )
         if len(want) > len(have):
@@ -160,6 +161,15 @@ def shape(pipeline: Pipeline) -> Mapping[str, Any]:
     made |= {f"growers[{i}]": config.spec(grower) for i, grower in enumerate(pipeline.growers)}
     made |= {f"retrievers[{i}]": part_key(one) for i, one in enumerate(retrievers_of(pipeline))}
     return made
+
+
+def _apart(made: Any, asked: Any) -> tuple[str, str]:
+    """Two descriptions of a stage, only what differs where it is the same stage."""
+    if isinstance(made, Mapping) and isinstance(asked, Mapping) and made.get("use") == asked.get("use"):
+        names = [name for name in made if made[name] != asked.get(name)]
+        built, wanted = (", ".join(f"{name} {_short(one.get(name))}" for name in names) for one in (made, asked))
+        return built, wanted
+    return _short(made), _short(asked)
 
 
 def _short(value: Any) -> str:

@@ -145,7 +145,7 @@ class OpenAICompatible:
             kind = "" if isinstance(told, str) else f"{told.get('code', '')} {told.get('type', '')}"
         except (ValueError, KeyError, TypeError, AttributeError):
             said = response.reason_phrase
-        line = f"{self.name}: {self.base_url} answered {code}: {_line(said)}"
+        line = f"{self.name}: {self.base_url} answered {code}: {_line(said).rstrip('.')}."
         if code in (408, 425, 429) or code >= 500:
             if "insufficient_quota" in kind:
                 return Refused(f"{line} Check the account.")
