@@ -22,6 +22,7 @@ __all__ = ["covered"]
 
 WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 SHORT, RUN = 8, 3
+MOST = 2**62  # numbers below it multiply without overflow
 LEAST = 0.9  # share of a unit's shingles that another holds
 WORDS = "no not never none neither nor without cannot can't don't doesn't didn't won't isn't aren't"
 NEGATIONS = frozenset(WORDS.split())
@@ -94,13 +95,16 @@ def _shared(flat: NDArray[np.int64], of: NDArray[np.int64], n: int, run: int) ->
     """
     last = max(len(flat) - run + 1, 0)
     code, whose = flat[:last], of[:last]
+    base = int(flat.max(initial=0)) + 1
     for step in range(1, run):
-        code = np.unique(code, return_inverse=True)[1] * (len(flat) + 1) + flat[step : step + last]
+        if int(code.max(initial=0)) >= MOST // base:
+            code = np.unique(code, return_inverse=True)[1]
+        code = code * base + flat[step : step + last]
     whole = whose == of[run - 1 : run - 1 + last]
     code, whose = code[whole], whose[whole]
     number = np.unique(code, return_inverse=True)[1] if run > 1 else code
     often = np.bincount(number, minlength=1)[number] > 1
-    base = int(number.max(initial=0)) + 1
+    base = int(number.max(initial=0)) + 1  # from here on of runs
     unit, number = np.divmod(np.unique(whose[often] * base + number[often]), base)
     size = np.bincount(whose[~often], minlength=n) + np.bincount(unit, minlength=n)
     common = np.bincount(number, minlength=1)[number] > 1
