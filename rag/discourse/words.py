@@ -139,11 +139,13 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, list[str]]]:
     size = PORTION
     while start < end:
         parts = PARTS.findall(text, start, min(end, start + size))
-        if start + size < end:
-            if len(parts) < 2:
-                size *= 2
-                continue
-            parts.pop()  # it may go on
+        if start + size >= end:
+            yield start, parts
+            return
+        if len(parts) < 2:
+            size *= 2
+            continue
+        parts.pop()  # it may go on
         yield start, parts
         start += sum(map(len, parts))
         size = PORTION

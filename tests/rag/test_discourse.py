@@ -204,3 +204,15 @@ def test_the_same_units_under_any_hash_seed() -> None:
         for seed in ("0", "7")
     }
     assert len(outs) == 1
+
+
+def test_words_are_the_same_however_much_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "She left, because  he's \n\n late – a_b (twice)… 日本語。 " * 40 + "x" * 300
+    ranges = [(3, len(text)), (0, 90)]
+    whole, bounds = words_of(text, ranges)
+    monkeypatch.setattr("rag.discourse.words.PORTION", 16)
+    parts, edges = words_of(text, ranges)
+    assert np.array_equal(bounds, edges)
+    for one, other in zip(whole[:3], parts[:3], strict=True):
+        assert np.array_equal(one, other)
+    assert [whole.forms[k] for k in whole.kind] == [parts.forms[k] for k in parts.kind]
