@@ -34,11 +34,20 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
         "retrievers": (registry.find("retrievers/bm25")(), registry.find("retrievers/dense")(embedder=embedder()))
     },
     "retrievers/ledger": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/clarify": lambda: {"inner": registry.find("retrievers/bm25")()},
+    "retrievers/explore": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/questions": lambda: {
         "inner": registry.find("retrievers/bm25")(),
         "reader": registry.find("readers/extractive")(scorer=None),
     },
     "retrievers/hop": lambda: {"inner": registry.find("retrievers/dense")(embedder=embedder())},
+    "retrievers/multihop": lambda: {
+        "single": registry.find("retrievers/bm25")(),
+        "ways": (
+            registry.find("retrievers/graph")(),
+            registry.find("retrievers/hop")(inner=registry.find("retrievers/bm25")()),
+        ),
+    },
     "retrievers/tree": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/merge": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/location": lambda: {"inner": registry.find("retrievers/bm25")()},
