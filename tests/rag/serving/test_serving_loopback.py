@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from serving_small import made, serving
+from serving_slow_stage import Slow
+from serving_small import DOCUMENTS, events, made, serving
 
+from rag import load
 from rag.types import Document
 
 pytestmark = pytest.mark.service
@@ -141,23 +144,71 @@ def test_an_index_that_changes_is_taken_up_while_questions_run(tmp_path: Path) -
     assert [hit["doc"] for hit in found["hits"]] == ["new.txt"]
 
 
-def test_a_stop_lets_the_question_under_way_end(tmp_path: Path) -> None:
-    folder = made(tmp_path / "small", *(Document(f"{i}.txt", "harbour " * 400) for i in range(150)))
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index whose answers take a second."""
+    folder = tmp_path_factory.mktemp("slow") / "small"
+    pipe = load("lexical", allow=["serving_slow_stage"])
+    replace(pipe, stages=(*pipe.stages, Slow(seconds=1.0))).index(DOCUMENTS, folder)
+    return folder
+
+
+HERE = {"PYTHONPATH": str(Path(__file__).parent)}
+ALLOW = ("--allow", "serving_slow_stage")
+
+
+def refuses(url: str) -> bool:
+    """Whether new connections are refused, within half a second."""
+    for _ in range(100):
+        try:
+            httpx.get(url + "/health", timeout=5)
+        except httpx.HTTPError:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def test_a_stop_lets_the_question_under_way_end(slow: Path) -> None:
     codes: list[int] = []
-    with serving(folder) as (url, process):
-        with httpx.Client(base_url=url, timeout=20) as client:
-            client.get("/health")
 
-            def go() -> None:
-                codes.append(client.post("/ask", json={"question": "harbour " * 2000, "stages": True}).status_code)
+    def go(url: str) -> None:
+        codes.append(httpx.post(url + "/ask", json={"question": "harbour"}, timeout=20).status_code)
 
-            thread = threading.Thread(target=go)
-            thread.start()
-            time.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            thread.join()
+    with serving(slow, *ALLOW, env=HERE) as (url, process):
+        thread = threading.Thread(target=go, args=(url,))
+        thread.start()
+        ends = time.monotonic() + 10
+        while "rag_inside 1\n" not in httpx.get(url + "/metrics").text:
+            assert time.monotonic() < ends
+        process.send_signal(signal.SIGTERM)
+        assert refuses(url), "nothing new is taken"
+        thread.join()
         assert process.wait(20) in (0, -signal.SIGTERM)
     assert codes == [200]
+
+
+def test_a_question_over_its_time_is_told_while_others_go_on(slow: Path) -> None:
+    with serving(slow, *ALLOW, "--seconds", "0.4", "--workers", "4", env=HERE) as (url, _):
+        began = time.monotonic()
+        late = httpx.post(url + "/ask", json={"question": "harbour"}, timeout=20)
+        assert (late.status_code, "took longer than 0.4 s" in late.text) == (504, True)
+        assert time.monotonic() - began < 0.9
+        streamed = httpx.post(url + "/ask/stream", json={"question": "harbour"}, timeout=20).text
+        assert [kind for kind, _ in events(streamed)] == ["stage", "error"]
+        assert httpx.post(url + "/search", json={"question": "harbour"}).status_code == 504
+        assert httpx.get(url + "/documents").status_code == 200
+
+
+def test_a_stage_that_fails_tells_its_place_and_nothing_else(slow: Path) -> None:
+    with serving(slow, *ALLOW, "--set", "stages[1].seconds=0.01", env=HERE) as (url, _):
+        for question, status in (("crash harbour", 500), ("unavailable harbour", 503)):
+            for path in ("/ask", "/search"):
+                answer = httpx.post(url + path, json={"question": question})
+                assert answer.status_code == status
+                assert answer.json()["error"]["where"].startswith("stages[1]")
+                assert "secret" not in answer.text
+                assert "10.0.0.1" not in answer.text
+        assert httpx.post(url + "/ask", json={"question": "harbour"}).status_code == 200
 
 
 def test_a_port_in_use_is_one_line(folder: Path) -> None:

@@ -13,11 +13,14 @@ import pytest
 
 pytest.importorskip("mcp.server.mcpserver", reason="mcp 2 or newer is not installed")
 
+import httpx
+import httpx2
 import mcp
 from mcp.client.streamable_http import streamable_http_client
 from serving_small import DOCUMENTS, made, service, serving
 
 from rag.serving.tools import server
+from rag.types import Document
 
 TOOLS = {"search", "ask", "fetch", "outline", "read_span"}
 TEXTS = {document.id: document.text for document in DOCUMENTS}
@@ -90,6 +93,20 @@ def test_half_a_character_is_said_by_a_mark_and_offsets_stay(folder: Path) -> No
     asyncio.run(go())
 
 
+def test_a_new_generation_is_taken_up(tmp_path: Path) -> None:
+    folder = made(tmp_path / "small")
+
+    async def go() -> None:
+        async with mcp.Client(server(service(folder))) as client:
+            before = await client.call_tool("fetch", {"id": "new.txt"})
+            made(folder, Document("new.txt", "The lighthouse keeper is called Ode."))
+            after = await client.call_tool("fetch", {"id": "new.txt"})
+            assert before.is_error
+            assert after.structured_content["text"] == "The lighthouse keeper is called Ode."
+
+    asyncio.run(go())
+
+
 @pytest.mark.service
 def test_the_client_over_standard_input(folder: Path) -> None:
     command = ["-c", "from rag.cli import main; main()", "mcp", str(folder)]
@@ -115,3 +132,24 @@ def test_the_client_over_streamable_http(site: str) -> None:
             await walk(client)
 
     asyncio.run(go())
+
+
+@pytest.mark.service
+def test_streamable_http_is_guarded_as_the_service_is(folder: Path) -> None:
+    secret = "a-token-of-some-length"
+    with serving(folder, "--http", verb="mcp", env={"RAG_SERVE_TOKEN": secret}) as (url, _):
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        assert httpx.post(url, json=ping).status_code == 401
+        assert (
+            httpx.post(url, content=b" " * 5_000_000, headers={"authorization": f"Bearer {secret}"}).status_code == 413
+        )
+        assert httpx.post(url, json=ping, headers={"host": "evil.example"}).status_code == 421
+
+        async def go() -> None:
+            async with (
+                httpx2.AsyncClient(headers={"authorization": f"Bearer {secret}"}) as http,
+                mcp.Client(streamable_http_client(url, http_client=http)) as client,
+            ):
+                await walk(client)
+
+        asyncio.run(go())
