@@ -176,6 +176,8 @@ def _reasons(pool: Pool, choice: Made, order: Sequence[int], fitted: Fitted, bud
         if unit in choice.twins:
             by = pool.units[choice.twins[unit]]
             found[unit] = f"said by {pool.hits[by.hit].doc} {by.start}:{by.end}"
+        elif unit in pool.bare:
+            found[unit] = "a heading, shown above its text"
         elif unit not in wanted:
             found[unit] = "adds too little"
         elif unit in choice.set.capped:

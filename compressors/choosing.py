@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Made", "Pool", "Prices", "Weights", "made", "prices"]
 
+HEADINGS = re.compile(r"\s*(?:#{1,6}[^\S\n][^\n]*(?:\n\s*|$))+")
 MOST_ALIKE = 512  # units whose likeness is computed, best first
 
 
@@ -100,6 +102,16 @@ class Pool:
         return [frozenset(bag) for bag in self.bags]
 
     @cached_property
+    def bare(self) -> frozenset[int]:
+        """Units that are headings and nothing else: what stands below shows them anyway."""
+        known = [{" ".join(head.split()) for head in (hit.document.title, *hit.path)} for hit in self.hits]
+        return frozenset(
+            k
+            for k, (unit, text) in enumerate(zip(self.units, self.texts, strict=True))
+            if " ".join(text.split()) in known[unit.hit] or HEADINGS.fullmatch(text)
+        )
+
+    @cached_property
     def titled(self) -> list[frozenset[str]]:
         """Terms of the units and of title and headings above them."""
         heads = [frozenset(terms(head)) for head in self.heads]
@@ -170,16 +182,18 @@ def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) ->
     found = relevance(own, pool.hits, pool.units, prior=weights.prior, lead=weights.lead)
     shares = nothing
     if weights.bridge:
-        first = anchors(pool.order(found), pool.price.unit, int(budget * weights.anchored))
+        wordy = [unit for unit in pool.order(found) if unit not in pool.bare]
+        first = anchors(wordy, pool.price.unit, int(budget * weights.anchored))
         shares = bridged(pool.question, pool.hits, pool.units, pool.words, first)
         found = found + weights.bridge * shares
     order = pool.order(found)
     twins = covered(pool.texts, order) if weights.distinct else {}
-    free = [unit for unit in range(len(pool.units)) if unit not in twins]
+    free = [unit for unit in range(len(pool.units)) if unit not in twins and unit not in pool.bare]
     chosen = _choice(pool, found, free, budget, weights)
     best = [free[unit] for unit in chosen.order]
     kept = set(best)
-    rest = [unit for unit in order if unit not in kept and unit not in twins]
+    rest = [unit for unit in order if unit not in kept and unit not in twins and unit not in pool.bare]
+    rest += [unit for unit in order if unit in pool.bare and unit not in twins]
     gains = dict(zip(free, chosen.after, strict=False)) | dict(zip(best, chosen.gain, strict=True))
     chosen = chosen._replace(capped=frozenset(free[unit] for unit in chosen.capped))
     return Made([*best, *rest], len(best), chosen, twins, found, shares, gains)
@@ -193,8 +207,9 @@ def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int
     number = [names.setdefault((hit.doc, hit.path), len(names)) for hit in hits]
     section = np.array(number, dtype=np.int64)[group]
     titled = [pool.titled[i] for i in free]
+    worth = found[free]
     objective = Objective(
-        np.round((found[free] / max(float(found.max()), 1e-12)) ** weights.focus, 9),
+        np.round((worth / max(float(worth.max(initial=0.0)), 1e-12)) ** weights.focus, 9),
         term_table(pool.question, titled),
         facet_table(facets(pool.question) if weights.facets else (), titled),
         _likeness([pool.words[i] for i in free]) if weights.like else np.zeros((len(free), 0)),

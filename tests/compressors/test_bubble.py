@@ -157,6 +157,18 @@ def test_adaptive_leaves_tokens_unused() -> None:
     assert {drop.reason for drop in lean.drops} == {"adds too little"}
 
 
+def test_a_heading_alone_is_no_evidence() -> None:
+    text = "# Rent of the house\n\n## Rent and rent\n\nIt is due in May.\n"
+    tree = flat(Document("a", text, "Rent"), [(0, len(text))])
+    out = Bubble(budget=30, explain=True)(
+        Hits(Query("q", "rent of the house"), (Hit(tree, 1, ((0, len(text)),), 1.0),))
+    )
+    records = out.notes["compressors/bubble"]["records"]
+    assert next(text[one["start"] : one["end"]].strip() for one in records) == "It is due in May."
+    tight = Bubble(budget=10)(Hits(Query("q", "rent of the house"), (Hit(tree, 1, ((0, len(text)),), 1.0),)))
+    assert "a heading, shown above its text" in {drop.reason for drop in tight.drops}
+
+
 def test_a_cap_leaves_room_for_other_sections() -> None:
     text = "Rent is due. Rent is late. Rent is high. Rent is paid. Rent is low."
     asked = Hits(
