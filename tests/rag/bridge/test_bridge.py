@@ -295,6 +295,28 @@ def test_our_retriever_comes_home_through_every_framework(index: Index) -> None:
         assert spans_of(home) == ours
 
 
+def test_a_llama_index_of_our_chunks_is_asked_from_both_sides(index: Index) -> None:
+    from llama_index.core import VectorStoreIndex
+
+    documents = [LlamaDocument(text=t, id_=n, metadata={"file_name": n}) for n, t in TEXTS.items()]
+    theirs = VectorStoreIndex.from_documents(
+        documents, transformations=[to_llama_index(CHUNKER)], embed_model=to_llama_index(HashEmbedder(dim=64))
+    )
+    nodes = theirs.as_retriever(similarity_top_k=4).retrieve(QUESTION)
+    home = Pipeline(
+        chunker=CHUNKER,
+        stages=(
+            from_llama_index(theirs.as_retriever(similarity_top_k=4)),
+            MMR(embedder=HashEmbedder(dim=64), k=4, lam=0.9),
+        ),
+    ).index(DOCUMENTS)
+    hits = home.run(QUESTION)
+    assert {(h.doc, h.start, h.end) for h in hits} == {
+        (n.node.ref_doc_id, n.node.metadata["start"], n.node.metadata["end"]) for n in nodes
+    }
+    assert all(hit.node in hit.tree.leaf_ids for hit in hits), "their finds are our leaves"
+
+
 @pytest.mark.parametrize("which", range(4), ids=["postprocessor", "llama-index", "langchain", "haystack"])
 def test_stages_around_theirs_keep_the_contract(which: int, index: Index) -> None:
     if which == 3 and not available("haystack"):

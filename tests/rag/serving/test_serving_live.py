@@ -58,6 +58,19 @@ def test_a_damaged_index_leaves_the_last_good_one_in_place(tmp_path: Path) -> No
     assert call(app, "GET", "/health").json()["status"] == "ok"
 
 
+def test_a_database_that_is_damaged_under_way_is_told_without_its_path(tmp_path: Path) -> None:
+    folder = made(tmp_path / "small")
+    app = guarded(service(folder), Limits(hosts=()))
+    database = folder / "documents.sqlite"
+    with database.open("r+b") as file:  # in place: it is open
+        file.write(b"\0" * database.stat().st_size)
+    answer = call(app, "POST", "/ask", json={"question": "harbour"})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["where"] == "index"
+    assert str(folder) not in answer.text
+    assert answer.headers["retry-after"]
+
+
 def test_an_index_updated_twice_under_a_question_is_read_again(tmp_path: Path) -> None:
     folder = made(tmp_path / "small")
     live = Live("small", folder)
