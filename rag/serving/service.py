@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Service"]
 
+SILENT = ("silent", None)
 LOG = logging.getLogger("rag.serving")
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ class Service:
         seconds: for one question.
         watch: seconds between two looks at the folders; 0 never looks.
         tune: whether callers may change numbers of a pipeline.
+        beat: seconds of silence after which a stream says that it lives, for proxies that end silent ones.
     """
 
     def __init__(
@@ -46,12 +48,13 @@ class Service:
         seconds: float = 60.0,
         watch: float = 1.0,
         tune: bool = True,
+        beat: float = 15.0,
     ) -> None:
         self.lives = {live.name: live for live in lives}
         self.default = lives[0].name
         self.desk = Desk(workers=workers, line=line, seconds=seconds)
         self.metrics = Metrics()
-        self.watch, self.tune = watch, tune
+        self.watch, self.tune, self.beat = watch, tune, beat
 
     def live(self, name: str | None) -> Live:
         """An index by its name, or the default.
@@ -122,7 +125,8 @@ class Service:
             async with asyncio.timeout(self.desk.seconds):
                 while event is not None:
                     yield _event(*event)
-                    event = await line.get()
+                    while (event := await self._next(line)) == SILENT:
+                        yield b": at work\n\n"
             found = future.result()
             self.metrics.answer(found["status"], found["usage"].items())
             yield _event("answer", found)
@@ -135,6 +139,14 @@ class Service:
         finally:
             turn.leave()
             future.cancel()
+
+    async def _next(self, line: asyncio.Queue[Any]) -> tuple[str, Any] | None:
+        try:
+            async with asyncio.timeout(self.beat):
+                found: tuple[str, Any] | None = await line.get()
+        except TimeoutError:
+            return SILENT
+        return found
 
     def problem(self, error: BaseException) -> Problem:
         """What the caller is told; what is our failure goes to the log with its cause."""

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from serving_slow_stage import Slow
-from serving_small import DOCUMENTS, events, made, serving
+from serving_small import DOCUMENTS, Service, call, events, guarded, made, serving
 
 from rag import load
+from rag.serving.guard import Limits
+from rag.serving.live import Live
 from rag.types import Document
 
 pytestmark = pytest.mark.service
@@ -197,6 +199,14 @@ def test_a_question_over_its_time_is_told_while_others_go_on(slow: Path) -> None
         assert [kind for kind, _ in events(streamed)] == ["stage", "error"]
         assert httpx.post(url + "/search", json={"question": "harbour"}).status_code == 504
         assert httpx.get(url + "/documents").status_code == 200
+
+
+def test_a_silent_stream_says_that_it_lives(slow: Path) -> None:
+    live = Live("small", slow, allow=["serving_slow_stage"])
+    app = guarded(Service([live], watch=0, beat=0.2), Limits(hosts=()))
+    text = call(app, "POST", "/ask/stream", json={"question": "harbour"}).text
+    assert 2 <= text.count(": at work\n\n") <= 5
+    assert [kind for kind, _ in events(text)] == ["stage", "stage", "answer"]
 
 
 def test_a_stage_that_fails_tells_its_place_and_nothing_else(slow: Path) -> None:
