@@ -52,7 +52,7 @@ def find(use: str) -> Any:
     """The class behind a name such as `rerankers/mmr`.
 
     Raises:
-        UnknownStage: with the nearest name, and what is installed.
+        UnknownStage: with the nearest name, and what is installed; or its module cannot be imported.
     """
     kind, _, name = use.partition("/")
     if kind not in KINDS:
@@ -60,7 +60,15 @@ def find(use: str) -> Any:
         hint = f" Did you mean {near[0]}/{name}?" if near and name else ""
         raise UnknownStage(f"no stage {use!r}.{hint} A name is kind/name, with kind one of: {', '.join(KINDS)}.")
     if name in _table(kind):
-        return _table(kind)[name].load()
+        entry = _table(kind)[name]
+        try:
+            return entry.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            owner = "" if entry.dist is None else f" of the package {entry.dist.name!r}"
+            raise UnknownStage(
+                f"{use}: is listed as {entry.value}{owner}, but cannot be imported: {type(error).__name__}:"
+                f" {str(error).partition(chr(10))[0]}. Install that package again, or see `rag doctor`."
+            ) from error
     near = difflib.get_close_matches(name, names(kind), n=1)
     hint = f" Did you mean {kind}/{near[0]}?" if near else ""
     raise UnknownStage(f"no stage {use!r}.{hint} Installed {kind}: {', '.join(names(kind)) or 'none'}.")

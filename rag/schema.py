@@ -76,9 +76,20 @@ def _marked(value: Any) -> Any:
     return [_marked(one) for one in value] if isinstance(value, list) else value
 
 
+def _inlined(value: Any, defs: dict[str, Any]) -> Any:
+    """The schema without definitions of its own: a stage in a field of its type is any stage, others are put in."""
+    if isinstance(value, dict):
+        name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+        if name in defs:
+            meant = dict(MARK) if defs[name].get("type") == "object" else _inlined(defs[name], defs)
+            return {key: one for key, one in value.items() if key != "$ref"} | meant
+        return {key: _inlined(one, defs) for key, one in value.items()}
+    return [_inlined(one, defs) for one in value] if isinstance(value, list) else value
+
+
 def _one(use: str, cls: Any) -> dict[str, Any]:
-    made: dict[str, Any] = _marked(TypeAdapter(cls).json_schema(schema_generator=_Settings))
-    made.pop("$defs", None)
+    raw = TypeAdapter(cls).json_schema(schema_generator=_Settings)
+    made: dict[str, Any] = _marked(_inlined(raw, raw.pop("$defs", {})))
     made["title"] = use
     made["description"] = " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())
     made["properties"] = {"use": {"const": use}, **made.get("properties", {})}

@@ -105,7 +105,8 @@ def _broken() -> list[str]:
             try:
                 registry.find(f"{kind}/{name}")
             except Exception as error:  # whatever a package does when it is imported, this is where it is told
-                found.append(f"{kind}/{name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+                cause = error.__cause__ or error
+                found.append(f"{kind}/{name}: {type(cause).__name__}: {str(cause).partition(chr(10))[0]}")
     return found
 
 

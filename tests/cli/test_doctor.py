@@ -68,9 +68,13 @@ def test_a_stage_that_cannot_be_imported_is_told_whatever_it_raises(
     registry._table.cache_clear()
     try:
         done = rag("doctor")
+        used = rag("show", "stage", "rerankers/a-broken-one")
     finally:
         registry._table.cache_clear()
     assert done.code == 1
     assert "BROKEN rerankers/a-broken-one: SyntaxError: " in done.out
     assert "pip install --force-reinstall ragtree" in done.out
     assert "No problem found" not in done.out
+    assert used.code == 2
+    assert "is listed as a_broken_stage:Half of the package 'a-broken-package', but cannot be imported" in used.err
+    assert len(used.err.splitlines()) == 1
