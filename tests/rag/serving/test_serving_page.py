@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def test_the_page_is_one_file_that_may_fetch_nothing_from_elsewhere() -> None:
     assert rules["connect-src"] == "'self'"
     assert "unsafe" not in policy()
     assert rules["script-src"].count("sha256-") == 1
+
+
+def test_the_page_travels_with_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "serving/page.html" in project["tool"]["setuptools"]["package-data"]["rag"]
 
 
 pytestmark_browser = [
