@@ -90,7 +90,7 @@ def covers(text: str, facet: frozenset[str]) -> bool:
     return 2 * len(facet & set(terms(text))) >= len(facet)
 
 
-def noted_claims(hits: Hits, meter: Meter, number: int, turn: int) -> tuple[list[Claim], int]:
+def noted_claims(hits: Hits, meter: Meter, number: int, turn: int, most: int = MOST) -> tuple[list[Claim], int]:
     """What a model notes from passages; each claim whose quotation does not stand in them is rejected unasked.
 
     Args:
@@ -98,6 +98,7 @@ def noted_claims(hits: Hits, meter: Meter, number: int, turn: int) -> tuple[list
         meter: the model and its limits.
         number: of the first claim.
         turn: the round.
+        most: claims asked for.
 
     Returns:
         The claims, supported where their words stand in their quotation's sentence and else proposed; and how many
@@ -108,7 +109,7 @@ def noted_claims(hits: Hits, meter: Meter, number: int, turn: int) -> tuple[list
         "properties": {
             "claims": {
                 "type": "array",
-                "maxItems": MOST,
+                "maxItems": most,
                 "items": {
                     "type": "object",
                     "properties": {
@@ -128,18 +129,18 @@ def noted_claims(hits: Hits, meter: Meter, number: int, turn: int) -> tuple[list
 
     def parse(value: Any) -> list[tuple[str, tuple[int, str]]]:
         rows = value["claims"]
-        return [(str(row.get("claim") or ""), pair) for row, pair in zip(rows, pairs(rows), strict=True)][:MOST]
+        return [(str(row.get("claim") or ""), pair) for row, pair in zip(rows, pairs(rows), strict=True)][:most]
 
     found = meter.ask(
-        asked.fill(sources=fenced(rendered(hits).text), question=hits.query.text, most=str(MOST)),
+        asked.fill(sources=fenced(rendered(hits).text), question=hits.query.text, most=str(most)),
         schema=schema,
         parse=parse,
         fallback=lambda: None,
         version=asked.version,
-        max_tokens=120 * MOST,
+        max_tokens=120 * most,
     )
     if found.value is None:
-        return sentences_as_claims(hits, number, turn), 0
+        return sentences_as_claims(hits, number, turn, most), 0
     claims: list[Claim] = []
     for text, pair in found.value:
         stood = quoted([pair], hits.items)
@@ -151,7 +152,7 @@ def noted_claims(hits: Hits, meter: Meter, number: int, turn: int) -> tuple[list
     return claims, len(found.value) - len(claims)
 
 
-def sentences_as_claims(hits: Hits, number: int, turn: int) -> list[Claim]:
+def sentences_as_claims(hits: Hits, number: int, turn: int, most: int = MOST) -> list[Claim]:
     """Without a model: the sentences of the passages that cover a facet of the question, those with most first."""
     wanted = facets(hits.query.text)
     rows: list[tuple[int, int, int, int]] = []
@@ -166,7 +167,7 @@ def sentences_as_claims(hits: Hits, number: int, turn: int) -> list[Claim]:
                     rows.append((-count, i, start, end))
     return [
         Claim(number + n, hits[i].document.text[start:end], hits[i], start, end, turn, "supported")
-        for n, (_, i, start, end) in enumerate(sorted(rows)[:MOST])
+        for n, (_, i, start, end) in enumerate(sorted(rows)[:most])
     ]
 
 

@@ -91,6 +91,7 @@ class Ledger:
     llm: SkipValidation[LLM | None] = Field(default=None, description="notes claims and judges; None: by rule")
     rounds: int = Field(default=4, ge=1, le=10, description="rounds at most")
     each: int = Field(default=5, ge=1, description="new passages of a search that are read")
+    claims: int = Field(default=6, ge=1, le=12, description="claims noted in a round at most")
     calls: int = Field(default=12, ge=0, description="calls to the model at most")
     passages: int = Field(default=30, ge=1, description="passages read at most")
     seconds: float = Field(default=30.0, gt=0, description="time at most")
@@ -157,10 +158,10 @@ class Ledger:
         """Put the claims of new passages into the ledger."""
         number = len(book.claims) + 1
         if meter.open:
-            claims, rejected = noted_claims(found, meter, number, turn)
+            claims, rejected = noted_claims(found, meter, number, turn, self.claims)
             book.rejected += rejected
         else:
-            claims = sentences_as_claims(found, number, turn)
+            claims = sentences_as_claims(found, number, turn, self.claims)
         book.claims += claims
 
     def _judge(self, book: _Book, question: str, meter: Meter) -> Sequence[str]:

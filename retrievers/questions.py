@@ -96,6 +96,7 @@ class Questions:
     reranker: Reranker | None = Field(default=None, description="orders what each step finds")
     reader: Reader = Field(default_factory=_reader, description="answers a step, so that the next can be asked")
     llm: SkipValidation[LLM | None] = Field(default=None, description="plans and answers; None: rules and the reader")
+    weight: float = Field(default=1.0, gt=0, le=1, description="of what a step finds, beside the question's own hits")
     closed_book: bool = Field(default=False, description="also ask the model for answers from memory")
     steps: int = Field(default=6, ge=1, le=8, description="sub-questions at most")
     depth: int = Field(default=3, ge=1, le=8, description="steps that hang on each other, at most")
@@ -183,7 +184,8 @@ class Questions:
             return replace(plain, query=query, items=plain.items[: self.k], notes={**plain.notes, NAME: note})
         for name, found in lists:
             top = found.items[:DEEP]
-            for hit, point in zip(top, scaled(top, "minmax").tolist(), strict=True):
+            weighed = scaled(top, "minmax") * (1.0 if name == "question" else self.weight)
+            for hit, point in zip(top, weighed.tolist(), strict=True):
                 key = ordinals[hit.doc], hit.node
                 if key not in first or point > points[key]:
                     first[key] = hit, name
