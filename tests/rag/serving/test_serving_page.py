@@ -42,7 +42,7 @@ def test_the_page_is_one_file_that_may_fetch_nothing_from_elsewhere() -> None:
 
 def test_the_page_travels_with_the_package() -> None:
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "serving/page.html" in project["tool"]["setuptools"]["package-data"]["rag"]
+    assert "serving/*.html" in project["tool"]["setuptools"]["package-data"]["rag"]
 
 
 pytestmark_browser = [
