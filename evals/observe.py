@@ -21,6 +21,7 @@ from evals.datasets import Item
 from evals.metrics.ranking import distinct
 from evals.metrics.spans import coverage, kept, omega
 from rag import trace
+from rag.chosen import explained
 from rag.index import check
 from rag.pipeline import Pipeline, kind_of
 from rag.registry import name_of
@@ -34,6 +35,8 @@ __all__ = ["Observer", "Subject", "fill"]
 
 RANKERS = frozenset({"retriever", "reranker"})
 UNLIMITED = 10_000_000  # tokens: a budget that leaves nothing out
+PIECE = ("doc", "start", "end", "kept", "gain", "tokens", "section", "reason")
+PIECES = 200  # a question
 LLM_FACTS = ("tokens_in", "tokens_out", "cost")
 
 
@@ -147,6 +150,7 @@ class Observer:
             ],
             "usage": _usage(answer, spans),
             "failed": None,
+            **_pieces(context),
         }
 
     def _context(
@@ -243,6 +247,13 @@ def _ranked(kinds: Sequence[str], values: Sequence[tuple[str, str, Any]]) -> tup
             break
         ranked = value.items
     return ranked
+
+
+def _pieces(context: Hits) -> dict[str, Any]:
+    """What a compressor that explains itself says of each piece it could choose, the chosen first, then the best."""
+    name = explained(context)
+    rows = context.notes[name]["records"][:PIECES] if name else ()
+    return {"pieces": [[one[field] for field in PIECE] for one in rows]} if rows else {}
 
 
 def _usage(answer: Answer | None, spans: Iterable[trace.TraceSpan]) -> dict[str, float]:

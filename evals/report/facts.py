@@ -19,7 +19,7 @@ from evals.run import open_run, score_folder
 from evals.score import Table, summary
 from rag.errors import DataError
 
-__all__ = ["curves", "gather", "question"]
+__all__ = ["curves", "gather", "pieces", "question"]
 
 AROUND = 240  # characters of source shown on either side of what is marked
 TEXT = 1_200_000  # characters of source text in all question pages together
@@ -146,6 +146,8 @@ def _questions(records: Sequence[Mapping[str, Any]], table: Table, data: Dataset
             break
         pages[q]["sources"] = sources(by_id[q], data.by_id[q], data)
         budget -= sum(len(piece[1]) for source in pages[q]["sources"] for piece in source["pieces"])
+        pages[q]["pieces"] = told = pieces(by_id[q], data)
+        budget -= sum(len(row[1]) for row in told["left"]) if told else 0
     return list(pages.values())
 
 
@@ -167,6 +169,34 @@ def question(record: Mapping[str, Any], item: Item, data: Dataset, *, text: bool
         "ranking": record["ranking"][:10],
         "relevant": [doc for doc, grade in item.qrels.items() if grade > 0][:20],
         "sources": sources(record, item, data) if text else [],
+        "pieces": pieces(record, data) if text else None,
+    }
+
+
+def pieces(record: Mapping[str, Any], data: Dataset, most: int = 12) -> dict[str, Any] | None:
+    """Tokens by section of what a compressor kept, and the best of what it left out, each with what it lacked.
+
+    Returns:
+        None where the compressor does not explain itself. `least` is what the weakest kept piece added; a piece that
+        would have added more did not fit or is said by another.
+    """
+    rows = record.get("pieces")
+    if not rows:
+        return None
+    size: dict[tuple[str, str], int] = {}
+    for doc, _, _, kept, _, tokens, section, _ in rows:
+        if kept:
+            size[doc, section] = size.get((doc, section), 0) + tokens
+    left = sorted((row for row in rows if not row[3]), key=lambda row: -row[4])[:most]
+    told = [
+        [doc, data.text(doc)[start:end][:AROUND], why, gain, tokens]
+        for doc, start, end, _, gain, tokens, _, why in left
+    ]
+    ordered = sorted(size.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        "sections": [[doc, section, tokens] for (doc, section), tokens in ordered[:most]],
+        "left": told,
+        "least": min((row[4] for row in rows if row[3]), default=0.0),
     }
 
 

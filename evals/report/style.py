@@ -76,6 +76,12 @@ const w=el('span','src');w.style.cssText='border:0;padding:0;margin:0 8px 0 0';
 w.append(el('span',c,x));k.append(w)}box.append(k)}
 for(const s of q.sources){box.append(el('h2','',s.title));const p=el('div','src');
 for(const[m,x]of s.pieces)p.append(el('span',m===null?'gap':m.split('').join(' '),x));box.append(p)}
+if(q.pieces){const g=(h,heads,rows)=>{if(!rows.length)return;box.append(el('h2','',h));const w=el('div','wide'),
+t=el('table'),r=el('tr');for(const x of heads)r.append(el('th','',x));t.append(r);for(const y of rows){const r=el('tr');
+for(const x of y){const d=el('td','',x);d.style.whiteSpace='normal';r.append(d)}t.append(r)}w.append(t);box.append(w)};
+g('Tokens by section',['document','section','tokens'],q.pieces.sections);
+g('Left out (the weakest that was kept added '+q.pieces.least+')',['document','text','why','would add','tokens'],
+q.pieces.left)}
 box.scrollIntoView()}
 for(const b of document.querySelectorAll('button[data-outcome]'))b.onclick=()=>{$('outcome').value=b.dataset.outcome;
 list();$('questions').scrollIntoView()};
