@@ -12,6 +12,7 @@ from compressors.fit import Fitted, fit
 from compressors.leaves import Leaves, leaves
 from compressors.regions import by_regions, by_worth
 from compressors.relevance import own_scores, stretched
+from compressors.shorten import shortened
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import Tokenizer, counter
 from rag.stage import Field, stage
@@ -63,6 +64,7 @@ class Edu:
     select: Literal["worth", "regions"] = Field(default="worth", description="leaf by leaf, or the exact programme")
     prior: float = Field(default=1.0, ge=0, description="weight of the hit's score beside the leaf's own")
     around: float = Field(default=0.3, ge=0, description="weight of the better neighbouring leaf")
+    shorten: bool = Field(default=False, description="leave asides of kept sentences out where more leaves fit then")
     focus: float = Field(default=4.0, gt=0, description="power of a region's worth, for `regions`")
     copies: int = Field(default=2, ge=1, description="how often the same words may stand in the context")
     tokenizer: str = Field(default="cl100k", description="the reader's tokenizer, which counts the budget")
@@ -90,6 +92,12 @@ class Edu:
         tried = [i for i in order if i not in reasons]
         fitted = fit(ranked, found.pool, tried, budget, tokenizer, needs=found.needs)
         notes["same"] = len(twins)
+        if self.shorten and self.grain == "sentence":
+            tighter = shortened(hits.query.text, ranked, found, tried, fitted=fitted, budget=budget, by=tokenizer)
+            if tighter is not None:
+                found, fitted, parts = tighter
+                reasons |= {part: "safe to leave out" for part, leaf in parts.items() if leaf in fitted.kept}
+            notes["shortened"] = 0 if tighter is None else len({parts[p] for p in parts if p not in fitted.kept})
         return accounted(NAME, hits, ranked, found.pool, fitted=fitted, budget=budget, reasons=reasons, notes=notes)
 
     def worth(self, question: str, hits: Sequence[Hit], found: Leaves, by: str = NAME) -> NDArray[np.float64]:
