@@ -37,6 +37,7 @@ GUIDE = (  # order in the menu; a page that is not named stands behind, by its n
     "add_a_stage",
     "run_in_batch",
     "deploy",
+    "other_frameworks",
     "when_this_does_not_help",
 )
 ONE = {"trees": "grower", "llms": "language model"}
