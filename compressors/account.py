@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from compressors.fit import Fitted, merged
+from rag.errors import StoreMismatch
 from rag.models.tokens import Tokenizer
 from rag.types import Drop, Hit, Hits
 from rag.units import Unit, clauses
 
-__all__ = ["accounted", "alike", "best_first", "drops", "short_enough"]
+__all__ = ["accounted", "alike", "best_first", "drops", "one_text", "short_enough"]
 
 BYTES = 4  # of a character in UTF-8, at most
 
 
 def best_first(hits: Hits) -> list[Hit]:
-    """The hits by score, of equals by place, whatever order they came in."""
-    return sorted(hits.items, key=lambda hit: (-round(hit.score, 9), hit.key, hit.spans))
+    """The hits by score, of equals by place, whatever order they came in; a score that is no number is the lowest."""
+    return sorted(
+        hits.items,
+        key=lambda hit: (math.inf if math.isnan(hit.score) else -round(hit.score, 9), hit.key, hit.spans),
+    )
+
+
+def one_text(name: str, hits: Iterable[Hit]) -> None:
+    """Refuse hits in which one document name stands for two texts, as hits of two indexes may.
+
+    Raises:
+        StoreMismatch: names the stage and the document.
+    """
+    known: dict[str, str] = {}
+    for hit in hits:
+        text = hit.document.text
+        if known.setdefault(hit.doc, text) is not text and known[hit.doc] != text:
+            raise StoreMismatch(
+                f"{name}: document {hit.doc!r} has two texts among the hits, of {len(known[hit.doc])} and {len(text)}"
+                " characters. Ask one index, or give the documents names of their own."
+            )
 
 
 def short_enough(hits: Sequence[Hit], pool: Sequence[Unit], budget: int, tokenizer: Tokenizer) -> list[Unit]:

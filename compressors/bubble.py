@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import SkipValidation
 
-from compressors.account import best_first, drops, short_enough
+from compressors.account import best_first, drops, one_text, short_enough
 from compressors.aspects import facets
 from compressors.choosing import Made, Pool, Weights, made, prices
 from compressors.fit import Fitted, fit
@@ -64,6 +64,7 @@ class Bubble:
 
     Raises:
         ModelError: the scorer gave another number of scores than it got units, or not-a-numbers.
+        StoreMismatch: one document name stands for two texts.
     """
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
@@ -94,6 +95,7 @@ class Bubble:
     def __call__(self, hits: Hits, /) -> Hits:
         """Choose, render, count, give every drop its reason."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
+        one_text(NAME, hits.items)
         ranked = best_first(hits)
         tokenizer = counter(self.tokenizer)
         found = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []

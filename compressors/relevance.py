@@ -100,7 +100,7 @@ def relevance(
     if not pool:
         return np.zeros(0)
     of = np.array([unit.hit for unit in pool])
-    given = stretched(np.array([hit.score for hit in hits]))
+    given = stretched(tamed(np.array([hit.score for hit in hits])))
     begin = [_begin(hit.document.text) for hit in hits]
     short = [
         hit.end >= len(hit.document.text.rstrip()) and n <= SHORT
@@ -108,6 +108,14 @@ def relevance(
     ]
     first = np.array([unit.start <= begin[unit.hit] and short[unit.hit] for unit in pool])
     found: NDArray[np.float64] = (1 - prior) * stretched(own) + prior * given[of] + lead * first
+    return found
+
+
+def tamed(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is no number as the lowest of those that are, what is endless as the outermost; 0 where none is finite."""
+    known = scores[np.isfinite(scores)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    found: NDArray[np.float64] = np.nan_to_num(scores, nan=low, posinf=high, neginf=low)
     return found
 
 
