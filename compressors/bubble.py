@@ -47,10 +47,11 @@ class Bubble:
     - a bound: `certificate` in the notes is the share of the best possible worth that is reached at least.
 
     Measured on multi-hop questions, words alone, sentences of ten paragraphs (`evals.reproduce.support`): all support
-    sentences kept at 128 / 256 words for 56 / 83 % of 100 HotpotQA questions (sentences with their titles by BM25:
-    42 / 65; without the bridge 46 / 70) and for 61 / 79 % of 327 2Wiki questions (30 / 45; 35 / 53). The weights were
-    chosen while looking at these very questions, so the figures are not of unseen ones; no other set confirms them yet.
-    Likeness, spread and facets did not help there and are off.
+    sentences kept at 128 / 256 words for 58 / 84 % of 100 HotpotQA questions (sentences with their titles by BM25:
+    39 / 69; without the bridge 49 / 74) and for 60 / 80 % of 200 2Wiki questions (29 / 44; 34 / 50).
+    The weights were chosen while looking at these very questions. On three sets that chose none: 33 / 52 against
+    22 / 42 % of 91 MuSiQue questions, and no sure difference on news facts (37 / 55 against 35 / 55)
+    and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off.
 
     Budgets hold on the rendered text as counted by the reader's tokenizer; every kept range is a slice of the input's
     ranges, in reading order; a table row keeps its header rows.

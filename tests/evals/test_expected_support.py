@@ -17,11 +17,29 @@ def cell(name: str, row: str, budget: int, metric: str = "all") -> float:
 
 def test_the_docstring_says_what_is_pinned() -> None:
     said = " ".join((Bubble.__doc__ or "").split())
-    for name, phrase in (("hotpotqa", "HotpotQA"), ("twowiki", "2Wiki")):
-        for row in ("bubble", support.BASE, "bubble, no bridge"):
+    for name in (*support.SETS, *support.UNSEEN):
+        rows = ("bubble", support.BASE, "bubble, no bridge") if name in support.SETS else ("bubble", support.BASE)
+        for row in rows:
             values = " / ".join(f"{cell(name, row, budget):.0f}" for budget in support.BUDGETS)
-            assert re.search(rf"\b{values}\b", said), (phrase, row, values)
-        assert str(PINNED["sets"][name]["n"]) in said
+            assert re.search(rf"\b{values}\b", said), (name, row, values)
+    for name in (*support.SETS, "musique"):
+        assert f"% of {PINNED['sets'][name]['n']} " in said
+
+
+def test_all_support_and_answers_stand_in_small_contexts_without_a_model() -> None:
+    least = {support.SETS[0]: ((55, 75), (82, 90)), support.SETS[1]: ((55, 64), (75, 74))}
+    for name, by in least.items():
+        for budget, (all_of_it, answer) in zip(support.BUDGETS, by, strict=True):
+            assert cell(name, "bubble", budget) >= all_of_it
+            assert cell(name, "bubble", budget, "answer") >= answer
+
+
+def test_sets_that_chose_no_weight_confirm_them_or_show_no_sure_loss() -> None:
+    assert cell("musique", "bubble", 128) > cell("musique", support.BASE, 128)
+    for name in support.UNSEEN:
+        for budget in support.BUDGETS:
+            _, _, high = PINNED["sets"][name]["rows"]["bubble"][str(budget)]["all_less_base"]
+            assert high > 0
 
 
 def test_the_bubble_is_ahead_of_sentences_with_their_titles_at_256() -> None:
