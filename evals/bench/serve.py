@@ -2,15 +2,18 @@
 
 The service runs in a process of its own and is asked over loopback, each client on one kept connection, the next
 question as soon as the last is answered. An answer counts as an error unless it is complete and the same as every other
-answer to that question. Times are of whole requests as a client sees them; with more clients than
-cores they are mostly waiting, so the rate beside them says what one answer costs. A client alone and the library
-without a service, on the same questions, say what the service adds to an answer.
+answer to that question. Times are of whole requests as a client sees them; with more clients than cores they are mostly
+waiting, so the rate beside them says what one answer costs. A client alone and the library without a service, on the
+same questions, say what the service adds to an answer. `evals.bench.bare_service` gives as many bytes and does nothing
+else: what it takes of the processor is the bound. Processor time is of the service's process, so it does not depend on
+who else uses the machine.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -54,19 +57,29 @@ def bench(
         `tables` to print, `notes`, and `figures`: `requests`, `errors`, `rate` (requests a second), `p50`, `p90`, `p99`
         and `worst` (seconds), `memory` (bytes, after a tenth of the time and at the end); `windows` (how many parts of
         equal length the time has) and the 95 % intervals of `p50` and `p99` over them; `one` and `library`: the median
-        of a client alone and of the library.
+        of a client alone and of the library; `processor` and `processor bare`: processor seconds an answer, of the
+        service and of the bound.
     """
     tell = progress or silent
     questions = _questions()
     with tempfile.TemporaryDirectory() as base:
         folder = index if index is not None else _indexed(Path(base) / "index", recipe)
-        with _service(folder) as port:
-            times, errors, memory = _asked(port, questions, clients, seconds, tell)
-            alone, more, _ = _asked(port, questions, 1, seconds / 10, silent)
+        with _started("-c", START, "serve", f"bench={folder}", "--port", "0") as (port, process):
+            alone, errors, _ = _asked(port, questions, 1, seconds / 10, silent)
+            before = _processor(process)
+            times, more, memory = _asked(port, questions, clients, seconds, tell)
+            spent = (_processor(process) - before) / len(times)
+            usual = sorted((_answer(port, question) for question in questions), key=len)[len(questions) // 2]
+        (Path(base) / "answer").write_bytes(usual)
+        with _started("-m", "evals.bench.bare_service", str(Path(base) / "answer")) as (port, process):
+            before = _processor(process)
+            bare, _, _ = _asked(port, questions, clients, seconds / 6, silent, same=False)
+            bound = (_processor(process) - before) / len(bare)
         library = _library(folder, questions, seconds / 10)
     errors += more
-    figures = _figures(times, errors, memory) | {"clients": clients, "seconds": seconds}
+    figures = _figures(times, errors, memory) | {"clients": clients, "seconds": seconds, "bytes": len(usual)}
     figures |= {"rate": len(times) / seconds, "one": median(t for _, t in alone), "library": median(library)}
+    figures |= {"processor": spent, "processor bare": bound, "rate bare": len(bare) / (seconds / 6)}
     return _told(figures, sorted(set(errors)), recipe if index is None else str(index))
 
 
@@ -87,23 +100,40 @@ def _indexed(folder: Path, recipe: str) -> Path:
 
 
 @contextmanager
-def _service(folder: Path) -> Iterator[int]:
-    command = [sys.executable, "-c", START, "serve", f"bench={folder}", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - this package's own command
+def _started(*arguments: str) -> Iterator[tuple[int, int]]:
+    """Port and process number of a service that says on standard error where it listens."""
+    process = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own
     try:
         said = process.stderr.readline() if process.stderr is not None else ""
         found = re.search(r"http://[^:]+:(\d+)", said)
         if found is None:
             raise RagError(f"rag serve: did not start: {said.strip()}")
         threading.Thread(target=lambda: list(process.stderr or ()), daemon=True).start()
-        yield int(found[1])
+        yield int(found[1]), process.pid
     finally:
         process.terminate()
         process.wait(60)
 
 
+def _processor(process: int) -> float:
+    """Seconds of processor time of a process so far; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _answer(port: int, question: str) -> bytes:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    link.request("POST", "/ask", json.dumps({"question": question}), {"content-type": "application/json"})
+    body = link.getresponse().read()
+    link.close()
+    return body
+
+
 def _asked(
-    port: int, questions: Sequence[str], clients: int, seconds: float, tell: Tell
+    port: int, questions: Sequence[str], clients: int, seconds: float, tell: Tell, *, same: bool = True
 ) -> tuple[list[tuple[float, float]], list[str], list[int]]:
     """When each request began and how long it took, what went wrong, and the service's memory once a second."""
     times: list[list[tuple[float, float]]] = [[] for _ in range(clients)]
@@ -124,7 +154,7 @@ def _asked(
                 told = _said(json.loads(answer.read()))
                 if answer.status != 200:
                     errors.append(f"status {answer.status}")
-                elif seen.setdefault(body, told) != told:
+                elif same and seen.setdefault(body, told) != told:
                     errors.append("another answer to the same question")
             except (OSError, http.client.HTTPException, ValueError) as error:
                 errors.append(type(error).__name__)
@@ -205,6 +235,8 @@ def _told(figures: dict[str, Any], errors: Sequence[str], what: str) -> dict[str
     }
     notes = [
         f"an answer alone takes {1000 * figures['one']:.2f} ms, without the service {1000 * figures['library']:.2f} ms",
+        f"processor time an answer: {1000 * figures['processor']:.2f} ms; of a bare service that gives as many bytes"
+        f" ({figures['bytes']:,}): {1000 * figures['processor bare']:.2f} ms",
         *([f"errors: {', '.join(errors)}"] if errors else []),
     ]
     return {"tables": [table], "notes": notes, "figures": {"serve": figures}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,7 @@ class Fixed(LangchainRetriever):
         return self.found
 
 
+@cache
 def splitters() -> list[Any]:
     made = [
         from_llama_index(SentenceSplitter(chunk_size=40, chunk_overlap=0)),

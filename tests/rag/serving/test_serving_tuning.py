@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chunkers.structure import StructureChunker
@@ -44,6 +44,7 @@ def test_numbers_and_switches_of_stages_are_listed_and_no_model_and_no_shape(ind
     assert not any("embedder" in path or path.endswith((".b", ".k1", ".tokenizer")) for path in found)
 
 
+@settings(max_examples=40)
 @given(k=st.integers(1, 50), lam=st.floats(0, 1), distinct=st.booleans(), budget=st.integers(0, 400))
 def test_a_change_gives_the_pipeline_that_set_gives(
     index: Index, k: int, lam: float, distinct: bool, budget: int
@@ -70,6 +71,7 @@ def test_no_other_path_can_be_changed(index: Index, path: str, value: Any) -> No
         tuned(index, {path: value})
 
 
+@settings(max_examples=40)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.builds(object) | st.binary(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.frozensets(
                         st.integers()), max_leaves=8))  # fmt: skip
