@@ -206,6 +206,8 @@ def judged(
     known = {one.number for one in claims}
 
     def parse(value: Any) -> tuple[str, tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
+        if not isinstance(value, dict):
+            raise TypeError("it must be an object")
         lists = [value.get(name) or [] for name in ("uses", "withdraw", "gaps")]
         if not isinstance(value["answer"], str) or not all(isinstance(one, list) for one in lists):
             raise ValueError('"answer" must be a text, "uses", "withdraw" and "gaps" lists')

@@ -170,7 +170,8 @@ def _said(value: Any) -> Said:
         raise ValueError('it must be an object with a text as "answer"')
     relevant, aside = pairs(value.get("relevant")), pairs(value.get("irrelevant"))
     rows = [*(value.get("relevant") or []), *(value.get("irrelevant") or [])]
-    whys = tuple((int(row.get("source") or 0), str(row.get("why") or "")) for row in rows)
+    numbers = [number for number, _ in (*relevant, *aside)]
+    whys = tuple((number, str(row.get("why") or "")) for number, row in zip(numbers, rows, strict=True))
     return Said(value["answer"].strip(), relevant, tuple(number for number, _ in aside), whys)
 
 

@@ -83,7 +83,9 @@ def pairs(value: Any) -> tuple[tuple[int, str], ...]:
     rows = value or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("it must be a list of objects with a source and a quote")
-    return tuple((int(row.get("source") or 0), str(row.get("quote") or "")) for row in rows)
+    sources = [row.get("source") for row in rows]
+    numbers = [one if isinstance(one, int) else int(str(one)) if str(one).strip().isdigit() else 0 for one in sources]
+    return tuple((number, str(row.get("quote") or "")) for number, row in zip(numbers, rows, strict=True))
 
 
 def quoted(said: Iterable[tuple[int, str]], hits: Sequence[Hit]) -> Quoted:

@@ -175,7 +175,11 @@ def test_no_hits_and_no_question_abstain(reader: Any) -> None:
 PIECES = ["Ada Lind", "led the work", "Bo Reed", "unanswerable", "The castle … 1310", "…", "", "1904.", "yes"]
 CITED = st.lists(
     st.fixed_dictionaries(
-        {"source": st.integers(-2, 4), "quote": st.sampled_from(PIECES)}, optional={"why": st.just("w")}
+        {
+            "source": st.integers(-2, 4) | st.sampled_from(["1", "x", 1e400, None, [1], 2.5]),
+            "quote": st.sampled_from(PIECES),
+        },
+        optional={"why": st.just("w")},
     ),
     max_size=4,
 )
