@@ -9,6 +9,11 @@ its part of speech too.
 
 Adam with decoupled decay, the rate rising for 200 steps and falling to nothing; random windows of 256 words; in the
 last epochs rounded as it is stored (`evals.training.edu_network`). One thread, so that a seed says what comes out.
+
+With the labels that `evals.training.edu_teacher` names the units of `rag.discourse`, which add sentences and take away
+what cannot be, have F1 85.8 on `dev` and 86.6 on `test` (the encoder 87.2 and 87.7); without labels, after 40 epochs,
+78.9 and 82.1. An earlier run (20 epochs, batches of 16, no parts of speech) had 86.1 and 85.8: a difference that 8
+documents do not tell apart; what ships is what this script made.
 """
 
 from __future__ import annotations

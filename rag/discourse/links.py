@@ -85,7 +85,8 @@ def hosts(role: NDArray[np.uint8], sentence: NDArray[np.int64], lead: Leads) -> 
         if kind in BESIDE:
             found[i] = before if before >= 0 else previous if previous >= 0 else following[i]
         elif kind == SUBORDINATE:
-            found[i] = before if before >= 0 and joined[i] else clause if clause >= 0 else following[i]
+            near = before if before >= 0 and joined[i] else clause if clause >= 0 else following[i]
+            found[i] = near if near >= 0 else previous
         elif tight[i]:
             found[i] = previous
         elif bare[i] or kind == TAIL:

@@ -124,12 +124,12 @@ class Leads(NamedTuple):
 
     @property
     def slight(self) -> NDArray[np.bool_]:
-        """Whether a unit is a word or two, or a few that a comma ends: "But", "On the other hand,"."""
+        """Whether a unit is a single word, or a few that lead over and end in a comma: "But", "On the other hand,"."""
         counted = np.append(0, np.cumsum(~_has(self.flags, "mark")))
         size = counted[self.last] - counted[self.first]
-        verbs = np.append(0, np.cumsum(_has(self.flags, "verb")))
-        comma = _has(self.flags[np.maximum(self.last - 1, 0)], "comma") & (verbs[self.last] == verbs[self.first])
-        found: NDArray[np.bool_] = (size <= 1) | (comma & (size <= 5))
+        over = (self.cue[0] & np.uint32(BIT["preposition"] | BIT["connective"] | BIT["coordinator"])) != 0
+        comma = _has(self.flags[np.maximum(self.last - 1, 0)], "comma")
+        found: NDArray[np.bool_] = (size <= 1) | (comma & over & self.verbless & (size <= 5))
         return found
 
 

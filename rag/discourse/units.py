@@ -7,10 +7,10 @@ mostly sentences and what stands between marks. A tagger of 191 kB decides for e
 (`rag.discourse.network`); a sentence, list item or table row always begins one, so that units lie inside these; none
 begins inside a table row, a link, an address or inline code.
 
-Boundaries on the test part of GUM's CC BY genres (8 documents, 911 units; `evals/reproduce/edu.py`): F1 85.8 (95 %
-over documents: 83.6 to 87.7), 77.3 without sentence starts; rules alone 72.8, cuts behind marks
-58.5, gold sentences 55.2. By genre, dev and test: academic 87.1, court 83.4, interview 88.5, news 85.2. One
-core reads 0.3 to 0.4 million words and marks a second. Of the hosts given there 77 % (71 to 82) stand above
+Boundaries on the test part of GUM's CC BY genres (8 documents, 911 units; `evals/reproduce/edu.py`): F1 86.6 (95 %
+over documents: 83.5 to 89.6), 78.6 without sentence starts; rules alone 72.8, cuts behind marks
+58.5, gold sentences 55.2. By genre, dev and test: academic 89.1, court 82.7, interview 89.0, news 84.8. One
+core reads 0.3 to 0.4 million words and marks a second. Of the hosts given there 76 % (71 to 81) stand above
 their unit in the hand-made parse, attributions and second pieces left out.
 """
 
