@@ -41,6 +41,7 @@ font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere;text-align:left}
 .rag-look .chip.no{color:var(--amber)}
 .rag-look .big{font-size:17px;line-height:1.4;margin:4px 0 8px;white-space:pre-wrap}
 .rag-look .wide{overflow-x:auto}
+.rag-look table{table-layout:auto!important}
 .rag-look table{border-collapse:collapse;width:100%;margin:2px 0;font:inherit;font-variant-numeric:tabular-nums;
 color:inherit;background:none;border:0}
 .rag-look tr{background:none!important}
@@ -48,8 +49,8 @@ color:inherit;background:none;border:0}
 border-bottom:1px solid var(--line);background:none;color:inherit;white-space:normal;max-width:none}
 .rag-look th{color:var(--soft);font-weight:600;font-size:12.5px}
 .rag-look td.n,.rag-look th.n{text-align:right!important;white-space:nowrap}
-.rag-look td.at{min-width:9rem}.rag-look td.text{min-width:16rem;white-space:pre-wrap}
-.rag-look td.w{min-width:90px;width:20%}
+.rag-look td.at{min-width:9rem}.rag-look td.text{min-width:16rem;width:60%;white-space:pre-wrap}
+.rag-look td.w{min-width:90px;width:18%}
 .rag-look svg{display:block;width:100%;height:16px}
 .rag-look details{margin:4px 0}.rag-look summary{cursor:pointer;color:var(--soft);font-size:13px}
 .rag-look summary:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
@@ -200,7 +201,7 @@ def _rows(items: Sequence[Hit]) -> str:
         path = f"<div class=soft>{told(' › '.join(hit.path), 160)}</div>" if hit.path else ""
         where = f"{told(hit.doc)} <span class=soft>[{hit.start}:{hit.end}]</span>{path}"
         drawn = bar(share, f"score {number(hit.score)}") + f"<span class=soft>{number(hit.score)}</span>{why}"
-        rows.append((str(rank), where, told(hit.text), drawn))
+        rows.append((str(rank), where, told(hit.text, 400), drawn))
     more = f"<p class=soft>{len(items) - SHOWN} more</p>" if len(items) > SHOWN else ""
     return table(("", "where", "text", "score"), rows, ("n", "at", "text", "w")) + more
 
