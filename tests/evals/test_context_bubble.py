@@ -1,0 +1,25 @@
+"""The page on the context bubble says what is pinned, and its example runs."""
+
+import importlib.resources
+import json
+import re
+from pathlib import Path
+
+from evals.reproduce import support
+
+PAGE = importlib.resources.files("rag").joinpath("docs", "context_bubble.md").read_text(encoding="utf-8")
+EXPECTED = Path(__file__).parents[2] / "evals" / "expected"
+ROWS = ("bubble", support.BASE, "bubble, no bridge", "gates")
+
+
+def test_the_table_of_support_is_the_pinned_one() -> None:
+    for name, told in json.loads((EXPECTED / "support.json").read_text())["sets"].items():
+        cells = [
+            " / ".join(f"{told['rows'][row][str(budget)]['all'][0]:.1f}" for budget in support.BUDGETS) for row in ROWS
+        ]
+        assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join(cells)} |" in PAGE
+
+
+def test_the_example_runs() -> None:
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(code, "context_bubble.md", "exec"), {})
