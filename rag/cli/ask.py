@@ -17,6 +17,9 @@ def command(
     folder: Annotated[Path, typer.Argument(help="the index folder")],
     question: Annotated[str, typer.Argument(help="the question; - reads it from standard input")],
     scope: Annotated[list[str] | None, typer.Option(help="id of a document to ask; may be given again")] = None,
+    history: Annotated[
+        list[str] | None, typer.Option(help="an earlier turn, 'user: ...' or 'assistant: ...'; again, oldest first")
+    ] = None,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
     trace: Annotated[bool, typer.Option("--trace", help="also print what each stage did")] = False,
@@ -36,7 +39,7 @@ def command(
 
     text = sys.stdin.read() if question == "-" else question
     index = open_index(folder, set=set, allow=allow)
-    answer = index.ask(Query("question", text, scope=tuple(scope) if scope else None))
+    answer = index.ask(Query("question", text, scope=tuple(scope) if scope else None, history=tuple(history or ())))
     if json:
         emit(told.answer(answer))
     else:

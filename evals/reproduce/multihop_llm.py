@@ -1,0 +1,150 @@
+"""A ledger kept by the embedded language model, end to end: limits, quotations, and what the model adds.
+
+The search is `questions` by rule over a graph of names on BM25. Each question is asked twice: with the ledger and the
+reader `evidence` by rule, and with SmolLM2-135M as both. Held of every pass: calls within the limits, every claim's
+words and every citation a slice of its document.
+
+FIGURES
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chunkers.structure import StructureChunker
+from evals.datasets import load
+from evals.metrics.answers import f1
+from evals.metrics.ranking import distinct, recall
+from evals.reproduce import as_table
+from evals.stats import interval, paired
+from rag.errors import DataError
+from rag.models.embedded import EmbeddedLLM
+from rag.pipeline import bound, retrievers_of
+from rag.readers.evidence import Evidence
+from rag.readers.extractive import Extractive
+from rag.store.corpus import in_memory
+from rag.store.parts import part_key
+from rag.types import Document
+from retrievers.bm25 import BM25
+from retrievers.graph import Graph
+from retrievers.ledger import Ledger, printed
+from retrievers.questions import Questions
+
+if TYPE_CHECKING:
+    from evals.datasets import Dataset, Item
+    from rag.models.llm import LLM
+    from rag.types import Answer, Hits
+
+__all__ = ["SETS", "asked", "reproduce", "wrong"]
+
+SETS = ("musique", "twowiki", "hotpotqa")
+LEDGER_CALLS, READER_CALLS = 4, 2
+PLAIN = Extractive(scorer=None, form="span", threshold=-99.0)
+
+
+def ledger(llm: LLM | None) -> Ledger:
+    """The retriever, with and without the model."""
+    steps = Questions(inner=Graph(inner=BM25(k=50)), reader=PLAIN, weight=0.5)
+    return Ledger(inner=steps, llm=llm, rounds=2, each=3, claims=2, calls=LEDGER_CALLS, passages=6, seconds=120.0)
+
+
+def opened(data: Dataset) -> Any:
+    """A function that binds a retriever to the set's index."""
+    with data.corpus.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    chunker = StructureChunker()
+    trees = [chunker(Document(str(r.get("_id") or r["id"]), r["text"], r.get("title") or "")) for r in rows]
+    store = in_memory(trees)
+
+    def bind(retriever: Ledger) -> Any:
+        for nested in retrievers_of(retriever):
+            if part_key(nested) not in store.parts:
+                nested.build(store.corpus, store.part(part_key(nested)))
+        return bound(retriever, store)
+
+    return bind
+
+
+def asked(item: Item, search: Any, llm: LLM | None) -> tuple[Hits, Answer]:
+    """One question, end to end."""
+    hits = search(item.query())
+    shown = type(hits)(hits.query, hits.items[:3], notes=hits.notes)
+    reader = Evidence(llm=llm, plain=PLAIN, calls=READER_CALLS, max_tokens=160, budget=700, seconds=120.0)
+    return hits, reader(shown)
+
+
+def wrong(hits: Hits, answer: Answer, texts: Callable[[str], str]) -> Counter[str]:
+    """What does not hold of a pass: limits exceeded, claims or citations that are no slices, no reason to stop."""
+    note = hits.notes["retrievers/ledger"]
+    faults: Counter[str] = Counter()
+    read = answer.notes["readers/evidence"].get("calls", 0)
+    faults["calls"] = int(note["calls"] > LEDGER_CALLS) + int(read > READER_CALLS)
+    faults["rounds"] = int(note["rounds"] > 2)
+    faults["passages"] = int(note["passages"] > 6)
+    faults["stop without a reason"] = int(not note["stopped"])
+    for one in note["claims"]:
+        doc, start, end = one["place"]
+        faults["claims without words"] += int(not 0 <= start < end <= len(texts(doc)))
+    for cited in answer.citations:
+        faults["citations"] += int(texts(cited.doc)[cited.start : cited.end] != cited.quote)
+    return faults
+
+
+def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Every question by rule and with the model."""
+    if given.data is None:
+        raise DataError(f"multihop-llm: needs --data FOLDER, the folder that holds {', '.join(SETS)}.")
+    limit = given.limit or 34
+    llm = EmbeddedLLM()
+    result: dict[str, Any] = {"seed": given.seed, "model": llm.name, "sets": {}, "faults": {}, "ways": {}}
+    faults: Counter[str] = Counter()
+    ways: Counter[str] = Counter()
+    claims: Counter[str] = Counter()
+    stops: Counter[str] = Counter()
+    lines, calls, shown = [], [], ""
+    for name in SETS:
+        data = load(Path(given.data) / name)
+        items = [item for item in data.items if item.qrels][:limit]
+        bind = opened(data)
+        rows: dict[str, list[list[float]]] = {"rules": [], "model": []}
+        for number, item in enumerate(items):
+            tell(f"{name} {number + 1} of {len(items)}\n")
+            for way, model in (("rules", None), ("model", llm)):
+                hits, answer = asked(item, bind(ledger(model)), model)
+                score = 100 * recall(distinct(hit.doc for hit in hits), item.qrels, 5)
+                rows[way].append([score, 100 * f1(answer.text, item.answers)])
+                faults += wrong(hits, answer, data.text)
+            note, read = hits.notes["retrievers/ledger"], answer.notes["readers/evidence"]
+            calls.append([note["calls"], read.get("calls", 0)])
+            ways.update({f"ledger {way}": n for way, n in note.get("ways", {}).items()})
+            ways[f"reader {read['way']}"] += 1
+            claims.update(one["status"] for one in note["claims"])
+            claims["rejected"] += note["rejected"]
+            stops[note["stopped"]] += 1
+            shown = shown or (printed(hits) if any("claim" in one for one in note["claims"]) else "")
+        told: dict[str, Any] = {"n": len(items)}
+        for i, metric in enumerate(("R@5", "F1")):
+            one, other = ([row[i] for row in rows[way]] for way in ("rules", "model"))
+            moved = paired(one, other, seed=given.seed)
+            told[metric] = {
+                "rules": [round(v, 3) for v in interval(one, seed=given.seed)[:3]],
+                "model": [round(v, 3) for v in interval(other, seed=given.seed)[:3]],
+                "gain": [round(v, 3) for v in moved[:3]],
+            }
+        result["sets"][name] = told
+        cells = [f"{told[m][w][0]:.1f}" for m in ("R@5", "F1") for w in ("rules", "model")]
+        lines.append([name, str(len(items)), *cells])
+    result["faults"] = {key: faults[key] for key in sorted({*faults, "calls", "claims without words", "citations"})}
+    result |= {"ways": dict(sorted(ways.items())), "claims": dict(sorted(claims.items()))}
+    result |= {"stops": dict(sorted(stops.items())), "most calls": np.max(calls, axis=0).tolist()}
+    result["mean calls"] = [round(float(v), 3) for v in np.mean(calls, axis=0)]
+    head = f"faults {sum(faults.values())}; claims {result['claims']}; stops {result['stops']}\n{shown}\n"
+    result["table"] = head + as_table("set|n|R@5 rules|R@5 model|F1 rules|F1 model", lines)
+    return result
