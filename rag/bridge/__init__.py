@@ -9,7 +9,9 @@ gives what that framework calls a splitter, a postprocessor or ranker, and a ret
 a stage. Whatever crosses keeps its place: texts that leave are slices with `doc`, `start` and `end` in their metadata,
 texts that come in are put back where they stand in their source, and one that is no slice of it is dropped and said.
 
-Tested with llama-index-core 0.14.25, langchain-core 1.7.2, langchain-text-splitters 1.1.3 and haystack-ai 3.4.0.
+The same questions give the same spans on both sides, at 2 to 3 ms more a question for three stages
+(`evals/expected/bridges.json`). Tested with llama-index-core 0.14.25, langchain-core 1.7.2,
+langchain-text-splitters 1.1.3 and haystack-ai 3.4.0.
 """
 
 from __future__ import annotations
