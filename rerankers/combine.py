@@ -39,7 +39,8 @@ class Combine:
     combinations by Monte Carlo tree search, since the worth of passages does not add up. Departures: nodes are sets,
     put in order afterwards, so that no set is searched twice; the budget counts the rendered context in the reader's
     tokens, and is a postcondition; the search begins with the better of two greedy sets and returns the best set
-    seen, so it is never below them; there is no trained agent that chooses the search.
+    seen, so it is never below them, and goes on by branch and bound while there are evaluations left (`proven` in the
+    notes: no other set is worth more; always so up to ten hits); there is no trained agent that chooses the search.
 
     Without a scorer a set is worth the words of the question that it covers, weighted by their rarity among the hits,
     and the relevance it holds (the incoming scores, scaled to [0, 1]), both with diminishing returns, less
