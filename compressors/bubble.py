@@ -60,8 +60,8 @@ class Bubble:
         hits: n >= 0; their order has no effect, their scores do.
 
     Returns:
-        The hits that keep something. `notes` has worth, bound, certificate, the way, what was repaired, and with
-        `explain` a record for every candidate, best first.
+        The hits that keep something. `notes` has worth, bound, certificate, the way, what was repaired, where else a
+        kept unit stands (`also`: places to cite beside it), and with `explain` a record for every candidate.
 
     Raises:
         ModelError: the scorer gave another number of scores than it got units, or not-a-numbers.
@@ -112,6 +112,7 @@ class Bubble:
             "units": len(found),
             "kept": len(fitted.kept),
             "same": len(choice.twins),
+            "also": _also(pool, choice, fitted),
             "worth": choice.set.value,
             "bound": choice.set.bound,
             "certificate": round(choice.set.certificate, 4),
@@ -167,6 +168,21 @@ class Bubble:
                 return k
             seen |= pool.titled[unit]
         return choice.kept
+
+
+def _also(pool: Pool, choice: Made, fitted: Fitted) -> list[dict[str, list[Any]]]:
+    """Where else a kept unit stands: places that could be cited in its stead, in order."""
+    found = [
+        {"kept": _place(pool, choice.twins[unit]), "stands": _place(pool, unit)}
+        for unit in choice.twins
+        if choice.twins[unit] in fitted.kept
+    ]
+    return sorted(found, key=lambda one: (one["kept"], one["stands"]))
+
+
+def _place(pool: Pool, unit: int) -> list[Any]:
+    at = pool.units[unit]
+    return [pool.hits[at.hit].doc, at.start, at.end]
 
 
 def _reasons(pool: Pool, choice: Made, order: Sequence[int], fitted: Fitted, budget: int) -> dict[int, str]:

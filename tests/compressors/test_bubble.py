@@ -140,6 +140,7 @@ def test_a_near_duplicate_is_left_out_and_says_where_else_it_stands() -> None:
     out = Bubble()(hits)
     assert [hit.doc for hit in out] == ["a"]
     assert [drop.reason for drop in out.drops] == [f"said by a 0:{len(text)}"]
+    assert out.notes["compressors/bubble"]["also"] == [{"kept": ["a", 0, len(text)], "stands": ["b", 0, len(text)]}]
 
 
 def test_the_notes_bound_the_worth() -> None:
