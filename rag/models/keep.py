@@ -5,8 +5,8 @@ to what answers the question (Provence: Chirkova et al., ICLR 2025, https://arxi
 reading of two inner layers of the embedded cross-encoder (`rag.models.states`), which has seen the question and all of
 the passage there: one pass a passage, where scoring sentences one by one takes a pass each and hides their context.
 
-The reading was learned by `evals/training/keep.py` from gold spans of SQuAD v1.1 (Rajpurkar et al., EMNLP 2016; CC BY-SA
-4.0) and ContractNLI (Koreeda and Manning, Findings of EMNLP 2021; CC BY 4.0). It holds no text of these sets.
+The reading was learned by `evals/training/keep.py` from gold spans of SQuAD v1.1 (Rajpurkar et al., EMNLP 2016; CC
+BY-SA 4.0) and ContractNLI (Koreeda and Manning, Findings of EMNLP 2021; CC BY 4.0). It holds no text of these sets.
 """
 
 from __future__ import annotations
