@@ -6,7 +6,27 @@ out), one to one so that the sum is best; a gold step without a partner counts 0
 questions at hand, as were those of the other sets with their first 90, which the searches below leave out; MuSiQue has
 no others, so its searches are of seen questions.
 
-FIGURES
+Of 91 questions, likeness to the gold steps in points: 69.1, of the question undivided 27.9; as many steps as gold in
+68.1 per cent, not taken apart at all 12.1 per cent.
+
+Recall at 5 and questions with all evidence among the first 5, no model anywhere, gains with 95 %; steps over the graph
+weigh half beside the question:
+
+                               n    R@5  AllR@5  gain in R@5             gain in AllR@5
+    musique, bm25             91   49.9    17.6
+    musique, by steps         91   64.7    40.7  +14.7 (+10.1 to +19.8)  +23.1 (+14.3 to +31.9)
+    musique, graph            91   68.0    39.6
+    musique, by steps         91   74.3    50.5   +6.2 (+1.6 to +11.2)   +11.0 (+2.2 to +20.9)
+    twowiki, bm25            120   67.3    32.5
+    twowiki, by steps        120   84.4    65.0  +17.1 (+12.5 to +21.7)  +32.5 (+23.3 to +41.7)
+    twowiki, graph           120   97.9    94.2
+    twowiki, by steps        120   96.7    91.7   -1.2 (-2.9 to +0.2)     -2.5 (-6.7 to +1.7)
+    hotpotqa, bm25           120   70.4    45.8
+    hotpotqa, by steps       120   73.3    52.5   +2.9 (-0.4 to +6.2)     +6.7 (+0.0 to +13.3)
+    hotpotqa, graph          120   87.5    76.7
+    hotpotqa, by steps       120   87.5    76.7   +0.0 (-1.7 to +1.7)     +0.0 (-3.3 to +3.3)
+
+So steps pay where the base does not follow names by itself, and on questions of more than two hops where it does.
 """
 
 from __future__ import annotations
