@@ -12,8 +12,8 @@ from pydantic import SkipValidation
 from compressors.account import accounted, alike, best_first
 from compressors.aspects import facets
 from compressors.edu import Edu
-from compressors.fit import Fitted, fit
-from compressors.leaves import Leaves, leaves
+from compressors.fit import Fitted
+from compressors.leaves import Leaves, filled, leaves
 from compressors.regions import by_worth
 from rag.lexical import terms
 from rag.models.score import Scorer
@@ -87,7 +87,7 @@ class Adaptive:
         reasons |= dict.fromkeys(found.stuck, f"needs more than {budget} tokens")
         tried = [i for i in order if i not in reasons]
         end = self.enough(hits.query.text, ranked, found, worth, tried)
-        fitted = fit(ranked, found.pool, tried[:end], budget, tokenizer, needs=found.needs)
+        fitted = filled(ranked, found, tried[:end], budget, tokenizer)
         stopped = end < len(tried) and fitted.kept >= set(tried[:end])
         if stopped:
             reasons |= dict.fromkeys(tried[end:], "adds too little")

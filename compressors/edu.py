@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import SkipValidation
 
 from compressors.account import accounted, alike, best_first
-from compressors.fit import Fitted, fit
-from compressors.leaves import Leaves, leaves
+from compressors.fit import Fitted
+from compressors.leaves import Leaves, filled, leaves
 from compressors.regions import by_regions, by_worth
 from compressors.relevance import own_scores, stretched
 from compressors.shorten import shortened
@@ -92,7 +92,7 @@ class Edu:
             found.stuck, f"needs more than {budget} tokens"
         )
         tried = [i for i in order if i not in reasons]
-        fitted = fit(ranked, found.pool, tried, budget, tokenizer, needs=found.needs)
+        fitted = filled(ranked, found, tried, budget, tokenizer)
         notes["same"] = len(twins)
         if self.shorten and self.grain == "sentence":
             tighter = shortened(hits.query.text, ranked, found, tried, fitted=fitted, budget=budget, by=tokenizer)

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compressors.fit import Fitted, fit
 from rag.discourse import edus
 from rag.models.tokens import Tokenizer
 from rag.types import Hit
 from rag.units import Unit, clauses, units
 
-__all__ = ["CODED", "ROW", "Leaves", "leaves"]
+__all__ = ["CODED", "ROW", "Leaves", "filled", "leaves"]
 
 BLANK = re.compile(r"\n[^\S\n]*\n\s*\Z")
 ROW = re.compile(r"\s*\|")
@@ -34,6 +35,7 @@ class Leaves(NamedTuple):
         sentence: for each the running number of the sentence, item or row that it is, or is a part of.
         paragraph: for each the running number of its paragraph; a hit's end is a paragraph's end.
         stuck: leaves that with what they need exceed the budget.
+        sizes: tokens of each leaf; 1 for a piece of what was cut behind its commas.
     """
 
     pool: list[Unit]
@@ -41,6 +43,7 @@ class Leaves(NamedTuple):
     sentence: list[int]
     paragraph: list[int]
     stuck: list[int]
+    sizes: list[int]
 
 
 def leaves(hits: Sequence[Hit], budget: int, tokenizer: Tokenizer, *, finer: bool) -> Leaves:
@@ -58,17 +61,30 @@ def leaves(hits: Sequence[Hit], budget: int, tokenizer: Tokenizer, *, finer: boo
     rows = [u.needs is not None or bool(ROW.match(text, u.start)) for text, u in zip(texts, given, strict=True)]
     prose = [not row and hits[u.hit].view.kind not in CODED for row, u in zip(rows, given, strict=True)]
     parts = _discourse(hits, given, [n for n, one in enumerate(prose) if one and (finer or sizes[n] > budget)])
-    found = Leaves([], [], [], [], [])
+    found = Leaves([], [], [], [], [], [])
     for number, (unit, text) in enumerate(zip(given, texts, strict=True)):
         ranges, needs = parts.get(number, ([(unit.start, unit.end)], [()]))
         base = len(found.pool)
-        ranges, needs, stuck = _short(text, ranges, needs, budget, tokenizer)
-        found.stuck.extend(base + one for one in stuck)
+        if number not in parts and sizes[number] <= budget:
+            found.sizes.append(sizes[number])
+        else:
+            ranges, needs, stuck, counts = _short(text, ranges, needs, budget, tokenizer)
+            found.sizes.extend(counts)
+            found.stuck.extend(base + one for one in stuck)
         found.pool.extend(unit._replace(start=a, end=b) for a, b in ranges)
         found.needs.extend(tuple(base + one for one in mine) for mine in needs)
         found.sentence.extend([number] * len(ranges))
         found.paragraph.extend([_paragraph(found, given, number, text)] * len(ranges))
     return found if any(found.needs) else found._replace(needs=[])
+
+
+def filled(hits: Sequence[Hit], found: Leaves, order: Sequence[int], budget: int, tokenizer: Tokenizer) -> Fitted:
+    """Leaves of an order, and what they need, as far as they fit; see `compressors.fit`."""
+    total, guess = 0, 0
+    for leaf in order:
+        total += found.sizes[leaf]
+        guess += total <= budget
+    return fit(hits, found.pool, order, budget, tokenizer, needs=found.needs, guess=max(guess, 1), sizes=found.sizes)
 
 
 def _paragraph(found: Leaves, given: Sequence[Unit], number: int, text: str) -> int:
@@ -101,10 +117,8 @@ def _discourse(
 
 def _short(
     text: str, ranges: list[tuple[int, int]], needs: list[tuple[int, ...]], budget: int, tokenizer: Tokenizer
-) -> tuple[list[tuple[int, int]], list[tuple[int, ...]], list[int]]:
-    """Ranges above the budget cut behind their commas, with their needs; and what with its needs is still above it."""
-    if len(ranges) == 1 and tokenizer.count(text[slice(*ranges[0])]) <= budget:
-        return ranges, needs, []
+) -> tuple[list[tuple[int, int]], list[tuple[int, ...]], list[int], list[int]]:
+    """Ranges above the budget cut behind their commas, their needs, what with its needs is still above it, sizes."""
     sizes = tokenizer.counts([text[a:b] for a, b in ranges])
     parts: list[tuple[int, int]] = []
     place: list[tuple[int, ...]] = []  # of each range, its parts
@@ -114,8 +128,10 @@ def _short(
         parts += pieces
     found: list[tuple[int, ...]] = []
     stuck: list[int] = []
+    counts: list[int] = []
     for i, mine in enumerate(needs):
         found += [tuple(part for k in mine for part in place[k])] * len(place[i])
+        counts += [sizes[i]] if len(place[i]) == 1 else [1] * len(place[i])
         if mine and sum(sizes[k] for k in (i, *mine)) > budget:
             stuck += place[i]
-    return parts, found, stuck
+    return parts, found, stuck, counts

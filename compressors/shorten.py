@@ -89,7 +89,8 @@ def shortened(
         sentence += [sentence[leaf]] * len(rest)
         paragraph += [paragraph[leaf]] * len(rest)
         parts |= dict.fromkeys(range(at, at + len(rest)), leaf)
-    more = Leaves(pool, needs, sentence, paragraph, found.stuck)
+    sizes = [1 if i in made else size for i, size in enumerate(found.sizes)] + [1] * len(parts)
+    more = Leaves(pool, needs, sentence, paragraph, found.stuck, sizes)
     tight = fit(hits, pool, tried, budget, by, needs=needs)
     kept = [leaf for leaf in tried if leaf in tight.kept]
     if len(kept) <= len(fitted.kept):
