@@ -102,17 +102,19 @@ def _indexed(folder: Path, recipe: str) -> Path:
 @contextmanager
 def _started(*arguments: str) -> Iterator[tuple[int, int]]:
     """Port and process number of a service that says on standard error where it listens."""
-    process = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own
-    try:
+    with subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         said = process.stderr.readline() if process.stderr is not None else ""
         found = re.search(r"http://[^:]+:(\d+)", said)
-        if found is None:
-            raise RagError(f"rag serve: did not start: {said.strip()}")
-        threading.Thread(target=lambda: list(process.stderr or ()), daemon=True).start()
-        yield int(found[1]), process.pid
-    finally:
-        process.terminate()
-        process.wait(60)
+        reading = threading.Thread(target=lambda: list(process.stderr or ()))
+        reading.start()
+        try:
+            if found is None:
+                raise RagError(f"rag serve: did not start: {said.strip()}")
+            yield int(found[1]), process.pid
+        finally:
+            process.terminate()
+            process.wait(60)
+            reading.join()
 
 
 def _processor(process: int) -> float:
