@@ -83,8 +83,7 @@ def find_cuts(ruler: Ruler, blocks: Blocks, size: int, cap: int) -> Cuts:
     cells = wide_units(ruler, at, size, cap)
     if cells:
         at, price = _merge([(at, price), *cells], len(text))
-    kept = ruler.measurable(at)
-    price, at = price[np.searchsorted(at, kept)], kept
+    at, price = ruler.measurable(at, price)
     left, right = ruler.measure(at)
     extra = np.zeros(len(at), dtype=np.int64)
     rows = [k for k in np.searchsorted(at, sorted(repeated)).tolist() if int(at[k]) in repeated]

@@ -106,17 +106,23 @@ class Ruler:
         """bool, whether a joint stands in each closed range."""
         return self.joints[np.searchsorted(self.joints, start)] <= end
 
-    def measurable(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The cuts without those between which no joint stands; the first and the last are kept."""
+    def measurable(
+        self, at: NDArray[np.int64], price: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The cuts without those between which no joint stands, and their prices.
+
+        Of two such cuts the dearer goes, the later of equal ones; the first and the last are kept.
+        """
         while len(at) > 2:
             bad = np.flatnonzero(~self.spans_joint(at[:-1], at[1:]))
             if not len(bad):
                 break
+            later = (price[bad + 1] >= price[bad]) | (bad == 0)
             keep = np.ones(len(at), dtype=bool)
-            keep[np.where(bad + 1 < len(at) - 1, bad + 1, bad)] = False
+            keep[np.where(later & (bad + 1 < len(at) - 1), bad + 1, bad)] = False
             keep[0] = True
-            at = at[keep]
-        return at
+            at, price = at[keep], price[keep]
+        return at, price
 
     def _counts(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of each slice on its own; equal slices are counted once."""

@@ -55,7 +55,8 @@ class SentenceChunker:
         found = sentence_spans(text) if self.splitter == "rules" else punkt_spans(text)
         at = np.array([start for start, _ in found] + [len(text)], dtype=np.int64)
         cells = [places for places, _ in wide_units(measured, at, self.size, self.size)]
-        at = measured.measurable(np.unique(np.concatenate((at, *cells))))
+        every = np.unique(np.concatenate((at, *cells)))
+        at, _ = measured.measurable(every, (~np.isin(every, at)).astype(np.float64))
         left, right = (side.tolist() for side in measured.measure(at))
         places = at.tolist()
         spans: list[tuple[int, int]] = []

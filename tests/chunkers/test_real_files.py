@@ -13,7 +13,7 @@ from rag.loaders.read import read
 from rag.types import Document
 
 DATA = Path(__file__).parents[1] / "data"
-FILES = sorted(path.name for path in DATA.iterdir() if path.name != "SOURCES.md")
+FILES = sorted(path.name for path in DATA.iterdir() if path.is_file() and path.name != "SOURCES.md")
 SHORT = 16_000  # characters of a document that every chunker cuts
 CHUNKERS = offline()
 

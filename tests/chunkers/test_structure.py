@@ -317,3 +317,12 @@ def test_cuts_are_the_reviewed_ones(name: str, golden: Any) -> None:
             for leaf in tree.leaves()
         ]
     )
+
+
+def test_a_heading_is_never_lost_to_a_cut_between_words_just_before_it() -> None:
+    text = (Path(__file__).parents[1] / "data" / "contract.txt").read_text(encoding="utf-8")
+    for size in (32, 48, 64, 80):
+        starts = {
+            leaf.start for leaf in StructureChunker(size=size, max_size=size, min_size=0)(Document("c", text)).leaves()
+        }
+        assert text.index("  12.4. Waiver\n") in starts
