@@ -58,7 +58,8 @@ class MultiHop:
 
     where a way's scores count by the logarithm of their share of the best, and the scorer's are stretched to [0, 1]. A
     cross-encoder asked about the second passage of a chain sees nothing that the question says. So it reads each
-    passage also with its bridge, the sentence of a better passage that names it, in front, and the higher score counts.
+    passage also with its bridge in front, the sentence of a better passage that names it; where both together score
+    above the bridge alone, the higher score counts.
 
     Args:
         query: scope and filters are honoured by the ways.
@@ -82,7 +83,7 @@ class MultiHop:
     k: int = Field(default=40, ge=1, description="hits returned")
     depth: int = Field(default=40, ge=1, description="hits of `single` that the scorer reads")
     passages: int = Field(default=30, ge=1, description="hits of the ways that are kept and read at most")
-    read: float = Field(default=0.3, ge=0, description="weight of the scorer beside the way")
+    read: float = Field(default=0.2, ge=0, description="weight of the scorer beside the way")
     bridged: int = Field(default=15, ge=0, description="hits read again behind their bridge at most")
     rounds: int = Field(default=4, ge=1, description="searches one after the other at most")
     calls: int = Field(default=12, ge=1, description="calls of retrievers and of the scorer at most")
@@ -196,12 +197,17 @@ class _Run:
         return self._read([shown(hit) for hit in hits])
 
     def _bridged(self, hits: Sequence[Hit]) -> NDArray[np.float64]:
-        """float64 (n,): the score behind the bridge, where there is one."""
+        """float64 (n,): the score behind the bridge, where there is one and the two say more than the bridge alone."""
         found = np.full(len(hits), -np.inf)
         ways: list[Bridge] = bridges(hits)[: self.stage.bridged]
-        if ways and self._open():
-            read = self._read([f"{way.text}\n{shown(hits[way.to])}" for way in ways])
-            found[[way.to for way in ways]] = read
+        if not ways or not self._open():
+            return found
+        alone = list(dict.fromkeys(way.text for way in ways))
+        scores = self._read([*alone, *(f"{way.text}\n{shown(hits[way.to])}" for way in ways)])
+        least = dict(zip(alone, scores.tolist(), strict=False))
+        for way, score in zip(ways, scores[len(alone) :].tolist(), strict=True):
+            if score > least[way.text]:
+                found[way.to] = score
         return found
 
     def _read(self, texts: Sequence[str]) -> NDArray[np.float64]:
