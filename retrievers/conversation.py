@@ -44,6 +44,11 @@ class Conversation:
     A turn that can stand alone and says nothing that was said before (`retrievers.turns.shifted`) opens another topic:
     the history then counts by `shift` of its weight. Without history this is plain hybrid search.
 
+    On 232 last turns of MTRAG (`python -m evals.reproduce conversation`) the history is worth +10.1 points of R@5
+    (95 %: +6.7 to +13.8) by words alone and +6.2 (+3.0 to +9.6) for hybrid search; +12.1 (+7.1 to +17.6) and
+    +9.5 (+4.6 to +14.7) on the half that the weights were not chosen on. A history about something else costs 2.6
+    points by words, 1.0 with its detection.
+
     Args:
         query: its `history` is read, oldest first, each turn optionally with its speaker (`assistant: ...`).
 

@@ -75,10 +75,10 @@ class Questions:
     counts as evidence. Hits of all steps and of the question itself are one list: a hit counts with the best of its
     scaled scores. A question of one step is searched plainly, so it costs nothing more and loses nothing.
 
-    Measured without any model (`python -m evals.reproduce decomposition`, questions that the rules were not written
-    with): R@5 over BM25 +17.1 points (95 %: +12.5 to +21.7) on 2WikiMultihopQA and +2.9 (-0.4 to +6.2) on HotpotQA; over
-    a graph of names -1.2 (-2.9 to +0.2) and 0.0; on MuSiQue, whose questions the rules had seen, +14.7 over BM25 and
-    +6.2 (+1.6 to +11.2) over the graph.
+    Measured without any model (`python -m evals.reproduce decomposition`) on questions that the rules were not written
+    with: R@5 over BM25 +17.1 points (95 %: +12.5 to +21.7) on 2WikiMultihopQA and +2.9 (-0.4 to +6.2) on HotpotQA;
+    over a graph of names -1.2 (-2.9 to +0.2) and 0.0. On MuSiQue, whose questions the rules had seen, +14.7 over BM25
+    and +6.2 (+1.6 to +11.2) over the graph.
 
     Limits hold whatever a model says: `steps`, `depth`, `calls` (repairs and retries among them), `passages`
     read, `seconds` (looked at before each step; a call under way is given up). What was found by then is returned, and
