@@ -1,8 +1,8 @@
 """Units that say nothing that a better one does not say: near duplicates, but never where a number or a name differs.
 
-Directed containment of word 3-shingles, |A and B| / |A| (units under eight words: words), because what matters is
-whether A adds anything to B. Broder, "On the resemblance and containment of documents", 1997. Exact: what no other
-unit holds is counted first, for all units at once, and only units of which others hold enough are compared.
+Directed containment of word 3-shingles, |A and B| / |A| (units under eight words: all words, in a row), because what
+matters is whether A adds anything to B. Broder, "On the resemblance and containment of documents", 1997. Exact: what no
+other unit holds is counted first, for all units at once, and only units of which others hold enough are compared.
 """
 
 from __future__ import annotations
@@ -73,7 +73,14 @@ def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
             counts = Counter(other for one in table.held[i] for other in index[kind, one])
             need = LEAST * table.size[i]
             alike = sorted((-count, other) for other, count in counts.items() if count >= need)
-            by = next((other for _, other in alike if _same(texts, order, seen, i, other)), None)
+            by = next(
+                (
+                    other
+                    for _, other in alike
+                    if (not kind or _within(words[i], words[other])) and _same(texts, order, seen, i, other)
+                ),
+                None,
+            )
             if by is not None:
                 found[order[i]] = order[by]
                 continue
@@ -82,6 +89,11 @@ def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
         for one in short.held[i] & asked[1]:  # a short unit looks for its words
             index[1, one].append(i)
     return found
+
+
+def _within(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether some words stand in others in a row: few words in any order say little of what a unit says."""
+    return f" {' '.join(some)} " in f" {' '.join(others)} "
 
 
 def _shared(flat: NDArray[np.int64], of: NDArray[np.int64], n: int, run: int) -> Shared:
