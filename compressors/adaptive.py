@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SkipValidation
 
-from compressors.account import accounted, alike, best_first
+from compressors.account import accounted, alike, best_first, one_text
 from compressors.aspects import facets
 from compressors.edu import Edu
 from compressors.fit import Fitted
@@ -51,6 +51,7 @@ class Adaptive:
         that were left because nothing more seemed needed; 0 where the budget was the limit.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the scorer gave another number of scores than it got leaves, or not-a-numbers.
     """
 
@@ -76,6 +77,7 @@ class Adaptive:
         """Order the leaves, find where enough is said, fill."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         notes: dict[str, object] = {"scorer": "words" if self.scorer is None else self.scorer.name}
         if budget <= 0:
             none = Fitted((), frozenset(), 0, 0)

@@ -6,7 +6,7 @@ import math
 
 from pydantic import SkipValidation
 
-from compressors.account import accounted, best_first, short_enough
+from compressors.account import accounted, best_first, one_text, short_enough
 from compressors.fit import fit
 from compressors.relevance import own_scores
 from rag.models.onnx import OnnxScorer
@@ -38,6 +38,7 @@ class Dslr:
         The hits that keep something; `tokens` is the size of the rendered context.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the scorer gave another number of scores than it got sentences, or not-a-numbers.
     """
 
@@ -55,6 +56,7 @@ class Dslr:
         """Score, cut, fill."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         pool = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         scores = own_scores(NAME, hits.query.text, ranked, pool, self.scorer).tolist() if pool else []
         order = sorted(range(len(pool)), key=lambda i: (-round(scores[i], 9), ranked[pool[i].hit].doc, pool[i].start))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import SkipValidation
 
-from compressors.account import accounted, alike, best_first
+from compressors.account import accounted, alike, best_first, one_text
 from compressors.fit import Fitted
 from compressors.leaves import Leaves, filled, leaves
 from compressors.regions import by_regions, by_worth
-from compressors.relevance import own_scores, stretched
+from compressors.relevance import own_scores, stretched, tamed
 from compressors.shorten import shortened
 from rag.models.score import Scorer, checked_scorer
 from rag.models.tokens import Tokenizer, counter
@@ -56,6 +56,7 @@ class Edu:
         Budget 0 gives nothing.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the scorer gave another number of scores than it got leaves, or not-a-numbers.
     """
 
@@ -80,6 +81,7 @@ class Edu:
         """Cut into leaves, score them once, choose, render, give every drop its reason."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         notes: dict[str, object] = {"scorer": "words" if self.scorer is None else self.scorer.name}
         if budget <= 0:
             none = Fitted((), frozenset(), 0, 0)
@@ -115,7 +117,8 @@ class Edu:
         near = np.zeros(len(own))
         near[:-1] = np.where(same, own[1:], 0.0)
         near[1:] = np.maximum(near[1:], np.where(same, own[:-1], 0.0))
-        total = own + self.prior * stretched(np.array([hit.score for hit in hits]))[of] + self.around * near
+        given = stretched(tamed(np.array([hit.score for hit in hits], dtype=np.float64)))
+        total = own + self.prior * given[of] + self.around * near
         worth: NDArray[np.float64] = np.round(total / (1 + self.prior + self.around), 9)
         return worth
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import SkipValidation
 
-from compressors.account import accounted, best_first, short_enough
+from compressors.account import accounted, best_first, one_text, short_enough
 from compressors.fit import fit
 from compressors.relevance import scored
 from rag.models.score import Scorer, checked_scorer
@@ -57,6 +57,7 @@ class Levels:
         The hits that keep something; `tokens` is the size of the rendered context.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the scorer gave another number of scores than it got nodes, or not-a-numbers.
     """
 
@@ -74,6 +75,7 @@ class Levels:
         """Choose on each level, fill in that order."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         pool = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         chosen = self._chosen(hits.query.text, ranked) if pool else []
         of = _by_hit(pool, len(ranked))

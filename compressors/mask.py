@@ -6,7 +6,7 @@ import math
 
 from pydantic import SkipValidation
 
-from compressors.account import accounted, best_first, short_enough
+from compressors.account import accounted, best_first, one_text, short_enough
 from compressors.fit import fit
 from compressors.masking import masked
 from rag.errors import ConfigError
@@ -40,6 +40,7 @@ class Mask:
         read, and `top`, the highest log-odds of a token.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the keep model's marks do not fit the texts, or are not-a-numbers.
     """
 
@@ -60,6 +61,7 @@ class Mask:
         """Read, mark, cut, fill."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         pool = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         found = masked(NAME, hits.query.text, ranked, pool, self.keeper)
         odds = found.mean.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import SkipValidation
 
-from compressors.account import accounted, best_first, short_enough
+from compressors.account import accounted, best_first, one_text, short_enough
 from compressors.fit import fit
 from rag.errors import ModelError
 from rag.models.embed import Embedder
@@ -37,6 +37,7 @@ class Recomp:
         The hits that keep something; `tokens` is the size of the rendered context.
 
     Raises:
+        StoreMismatch: one document name stands for two texts, as in hits of two indexes.
         ModelError: the embedder gave not-a-numbers, or another number of vectors than it got texts.
     """
 
@@ -50,6 +51,7 @@ class Recomp:
         """Embed, order, fill."""
         budget = self.budget if hits.query.budget is None else hits.query.budget
         ranked, tokenizer = best_first(hits), counter(self.tokenizer)
+        one_text(NAME, ranked)
         pool = short_enough(ranked, units(ranked), budget, tokenizer) if budget > 0 else []
         heads = [heading(hit) if self.path else "" for hit in ranked]
         texts = [ranked[u.hit].document.text[u.start : u.end].strip() for u in pool]

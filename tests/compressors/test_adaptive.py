@@ -26,7 +26,7 @@ def one(text: str, question: str) -> Hits:
     return Hits(Query("q", question), (Hit(flat(Document("d", text), [(0, len(text))]), 1, ((0, len(text)),), 1.0),))
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(
     step=st.sampled_from([Adaptive(), Adaptive(scorer=Lengths(), stop=0.5, cover=False)]),
     hits=hit_lists(),

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chunkers.structure import StructureChunker
+from compressors.adaptive import Adaptive
 from compressors.dslr import Dslr
+from compressors.edu import Edu
 from compressors.levels import Levels
 from compressors.recomp import Recomp
 from rag.doctree import flat
-from rag.errors import ConfigError, ModelError
+from rag.errors import ConfigError, ModelError, StoreMismatch
 from rag.models.embed import HashEmbedder
 from rag.models.tokens import counter
 from rag.readers.render import cost, render
@@ -98,3 +100,21 @@ def test_levels_keeps_the_best_sections_of_each_level() -> None:
     assert {hit.path[0] for hit in out} == {"Part 4"}
     assert any(drop.reason == "not among the best 1 of a level" for drop in out.drops)
     assert "lease" in render(out)
+
+
+@pytest.mark.parametrize("step", [*STEPS, Edu(), Adaptive(), Edu(grain="edu")], ids=lambda step: type(step).__name__)
+def test_hits_of_two_indexes_that_share_a_name_are_refused_by_name(step: Any) -> None:
+    two = (one(TEXT, "lease").items[0], one(TEXT.upper() + " More.", "lease").items[0])
+    with pytest.raises(StoreMismatch, match=f"compressors/{type(step).__name__.lower()}: document 'd' has two texts"):
+        step(Hits(Query("q", "lease"), two))
+
+
+@pytest.mark.parametrize("step", [*STEPS, Edu(), Adaptive()], ids=lambda step: type(step).__name__)
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_scores_of_hits_that_are_no_numbers_have_a_place(step: Any, score: float) -> None:
+    base = one(TEXT, "lease").items[0]
+    other = Hit(flat(Document("e", "The lease ends. Fish swim."), [(0, 26)]), 1, ((0, 26),), 0.5)
+    hits = Hits(Query("q", "lease", budget=40), (replace(base, score=score), other))
+    out = step(hits)
+    assert (out.tokens or 0) <= 40
+    assert out == step(replace(hits, items=hits.items[::-1]))

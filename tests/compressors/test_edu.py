@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import random
+import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from compressor_cases import Broken, Lengths, characters, hit_lists
+from compressor_cases import QUESTIONS, SENTENCES, Broken, Lengths, characters, hit_lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chunkers.structure import StructureChunker
 from compressors.edu import Edu
+from compressors.extract import Extract
 from compressors.leaves import leaves
 from compressors.regions import aggregate
 from rag.doctree import flat
@@ -38,7 +41,7 @@ def one(text: str, question: str, media: str = "text/plain") -> Hits:
     return Hits(Query("q", question), tuple(Hit(tree, n.index, ((n.start, n.end),), 1.0) for n in tree.leaves()))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(step=steps, hits=hit_lists(), budget=st.integers(0, 300), tokenizer=tokenizers)
 def test_the_context_fits_lies_in_the_input_and_every_loss_has_a_reason(
     step: Any, hits: Hits, budget: int, tokenizer: str
@@ -53,7 +56,7 @@ def test_the_context_fits_lies_in_the_input_and_every_loss_has_a_reason(
     assert all(drop.reason and drop.stage == "compressors/edu" for drop in out.drops)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(step=steps, hits=hit_lists(), budget=st.integers(1, 200), data=st.data())
 def test_the_order_of_the_input_has_no_effect(step: Any, hits: Hits, budget: int, data: st.DataObject) -> None:
     other = replace(hits, items=tuple(data.draw(st.permutations(hits.items))))
@@ -166,3 +169,41 @@ def test_a_leaf_is_worth_its_own_score_its_hits_and_its_better_neighbours() -> N
     worth = Edu(around=0.5, prior=1.0).worth("rent due", hits.items, found)
     assert worth.tolist() == pytest.approx([2 / 2.5, 1.5 / 2.5, 1 / 2.5])
     assert isinstance(worth, np.ndarray)
+
+
+def test_choosing_costs_little_beside_the_scorer() -> None:
+    text = "".join(f"Sentence {n} of the report names the tenant and the rent of house {n}. " for n in range(200))
+    cuts = range(0, len(text), len(text) // 20)
+    tree = flat(Document("d", text), list(itertools.pairwise([*cuts[:20], len(text)])))
+    hits = Hits(
+        Query("q", "who pays the rent of house 7"),
+        tuple(Hit(tree, k, ((int(tree.start[k]), int(tree.end[k])),), 1.0 / k) for k in range(1, 21)),
+    )
+
+    def seconds(step: Any) -> float:
+        step(hits)
+        times = []
+        for _ in range(5):
+            began = time.process_time()
+            step(hits)
+            times.append(time.process_time() - began)
+        return min(times)
+
+    assert seconds(Edu(scorer=Lengths(), budget=512)) < 3 * seconds(Extract(scorer=Lengths(), budget=512)) + 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tokenizer", ["chars", "words", "cl100k"])
+def test_no_budget_is_ever_exceeded(tokenizer: str) -> None:
+    rng = random.Random(7)
+    for case in range(10_000):
+        hits = []
+        for d in range(rng.randint(1, 3)):
+            text = "".join(rng.choices(SENTENCES, k=rng.randint(1, 6)))
+            cuts = sorted({0, len(text), *(rng.randrange(len(text)) for _ in range(rng.randint(0, 3)))})
+            tree = flat(Document(f"d{d}", text, rng.choice(["", "Lease"])), list(itertools.pairwise(cuts)))
+            hits += [Hit(tree, k, (pair,), rng.random()) for k, pair in enumerate(itertools.pairwise(cuts), 1)]
+        asked = Query("q", rng.choice(QUESTIONS), budget=rng.choice([0, 1, 5, 12, 40, 90, 400]))
+        step = replace(STEPS[case % len(STEPS)], tokenizer=tokenizer, shorten=case % 3 == 0)
+        out = step(Hits(asked, tuple(hits)))
+        assert out.tokens == cost(out, counter(tokenizer)) <= (asked.budget or 0)
