@@ -1,13 +1,10 @@
-"""How much of the gold text of Chroma's questions a bubble holds at a budget, beside whole chunks in rank order.
+"""How much of the gold text of Chroma's questions a bubble holds at a budget, beside whole chunks, by words alone.
 
-Share of gold characters in contexts of 128 to 2,048 tokens. Chunks are those of semantic-text-splitter at 64 and at 128
-tokens, ranked by BM25 alone or by BM25 fused with bge-small and a cross-encoder over the best 60; they are taken while
-their texts fit, and marks, headings and gaps cost them nothing. The bubbles are `compressors/bubble` behind the same
-models (recipe `bubble`) or behind BM25 (`bubble-lexical`), and pay for all of these. Where a size of chunk is better at
-a budget, the bubble is compared with that size there; differences are paired by question.
-
-BM25 is measured on every question; the models on every fourth, the third of four, none of which chose a setting.
-(Settings were chosen on the first of four, and on other sets.)
+Share of gold characters in contexts of 128 to 2,048 tokens. Chunks are those of semantic-text-splitter at 64 and at
+128 tokens in BM25's order, taken while their texts fit: marks, headings and gaps cost them nothing. The bubble is the
+recipe `bubble-lexical` and pays for all of these. Where a size of chunk is better at a budget, the bubble is compared
+with that size there; differences are paired by question. Settings of the bubble were chosen on a quarter of these
+questions and on other sets. With models: `evals.reproduce.bubble_chroma_models`.
 
 Smith and Troynikov, "Evaluating Chunking Strategies for Retrieval", 2024,
 https://research.trychroma.com/evaluating-chunking.
@@ -34,10 +31,7 @@ from rag.pipeline import bound, kind_of, retrievers_of
 from rag.store.corpus import in_memory
 from rag.store.parts import part_key
 from rag.types import Document, Query
-from rerankers.cross_encoder import CrossEncoder
 from retrievers.bm25 import BM25
-from retrievers.dense import Dense
-from retrievers.hybrid import Hybrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,12 +39,10 @@ if TYPE_CHECKING:
     from evals.datasets import Dataset, Item
     from rag.types import Hits
 
-__all__ = ["BUDGETS", "chunked", "measured", "packed", "reproduce"]
+__all__ = ["BUDGETS", "SIZES", "chunked", "compared", "measured", "packed", "reproduce", "searched"]
 
 BUDGETS = (128, 256, 512, 1024, 2048)
 SIZES = (64, 128)
-DEPTH = 60  # chunks that the cross-encoder reads
-STEP, PART = 4, 2  # of the questions that the models are asked
 
 
 def searched(chunker: Any, retriever: Any, data: Dataset) -> Callable[[Item], Hits]:
@@ -103,36 +95,22 @@ def measured(items: Sequence[Item], shares: Callable[[Item], list[float]]) -> ND
 
 
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
-    """Chunks and bubbles, with and without models."""
+    """Chunks and bubbles by words alone, on every question."""
     data = load(given.data or SAMPLE)
-    chosen = list(data.items)[: given.limit]
-    parts = {"words": chosen, "models": chosen[PART::STEP]}
-    result: dict[str, Any] = {"seed": given.seed, "budgets": list(BUDGETS), "n": {k: len(v) for k, v in parts.items()}}
-    lines = []
-    for kind, items in parts.items():
-        rows: dict[str, NDArray[np.float64]] = {}
-        for size in SIZES:
-            tell(f"{kind}: chunks of {size}\n")
-            splitter = TextSplitter(size=size)
-            if kind == "words":
-                rows[f"chunks of {size}"] = measured(items, chunked(searched(splitter, BM25(k=200), data), None))
-            else:
-                both = Hybrid(retrievers=(BM25(k=100), Dense(k=100)), k=DEPTH)
-                ranker = CrossEncoder(k=DEPTH)
-                rows[f"chunks of {size}"] = measured(items, chunked(searched(splitter, both, data), ranker))
-        recipe = "bubble-lexical" if kind == "words" else "bubble"
-        tell(f"{kind}: {recipe}\n")
-        rows[recipe] = measured(items, packed(recipe, data))
-        result[kind], more = _told(kind, recipe, rows, given.seed)
-        lines += more
-    head = "with|row|" + "|".join(f"{size:,}" for size in BUDGETS)
-    result["table"] = as_table(head, lines)
-    return result
+    items = list(data.items)[: given.limit]
+    rows: dict[str, NDArray[np.float64]] = {}
+    for size in SIZES:
+        tell(f"chunks of {size}\n")
+        rows[f"chunks of {size}"] = measured(items, chunked(searched(TextSplitter(size=size), BM25(k=200), data), None))
+    tell("bubble-lexical\n")
+    rows["bubble-lexical"] = measured(items, packed("bubble-lexical", data))
+    told, lines = compared("bubble-lexical", rows, given.seed)
+    table = as_table("row|" + "|".join(f"{size:,}" for size in BUDGETS), lines)
+    return {"seed": given.seed, "n": len(items), "budgets": list(BUDGETS), **told, "table": table}
 
 
-def _told(
-    kind: str, recipe: str, rows: dict[str, NDArray[np.float64]], seed: int
-) -> tuple[dict[str, Any], list[list[str]]]:
+def compared(recipe: str, rows: dict[str, NDArray[np.float64]], seed: int) -> tuple[dict[str, Any], list[list[str]]]:
+    """Means with intervals, and the recipe less the better size of chunks at each budget; and the lines of a table."""
     told: dict[str, Any] = {"rows": {}}
     for name, points in rows.items():
         told["rows"][name] = [
@@ -144,8 +122,6 @@ def _told(
         gap = paired(rows[best][:, j], rows[recipe][:, j], seed=seed)
         gaps.append([round(value, 2) for value in (gap.delta, gap.low, gap.high)])
     told["less_best_chunks"] = gaps
-    lines = [[kind, name, *(f"{cell[0]:.1f}" for cell in cells)] for name, cells in told["rows"].items()]
-    lines.append(
-        [kind, "bubble less the better chunks", *("{:+.1f} ({:+.1f} to {:+.1f})".format(*gap) for gap in gaps)]
-    )
+    lines = [[name, *(f"{cell[0]:.1f}" for cell in cells)] for name, cells in told["rows"].items()]
+    lines.append(["bubble less the better chunks", *("{:+.1f} ({:+.1f} to {:+.1f})".format(*gap) for gap in gaps)])
     return told, lines

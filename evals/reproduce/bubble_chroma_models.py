@@ -1,0 +1,46 @@
+"""How much of the gold text of Chroma's questions a bubble holds at a budget, beside whole chunks, with the models.
+
+As `evals.reproduce.bubble_chroma`; the chunks are ranked by BM25 fused with bge-small and a cross-encoder over the best
+60, the bubble is the recipe `bubble`. Every fourth question is asked, the third of four: none of them chose a setting.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from evals.datasets import load
+from evals.peers.text_splitter import TextSplitter
+from evals.reproduce import SAMPLE, as_table
+from evals.reproduce.bubble_chroma import BUDGETS, SIZES, chunked, compared, measured, packed, searched
+from rerankers.cross_encoder import CrossEncoder
+from retrievers.bm25 import BM25
+from retrievers.dense import Dense
+from retrievers.hybrid import Hybrid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["reproduce"]
+
+DEPTH = 60  # chunks that the cross-encoder reads
+STEP, PART = 4, 2  # of the questions
+
+
+def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Chunks and bubbles with the models."""
+    data = load(given.data or SAMPLE)
+    items = list(data.items)[PART::STEP][: given.limit]
+    rows: dict[str, NDArray[np.float64]] = {}
+    tell("bubble\n")
+    bubble = measured(items, packed("bubble", data))
+    for size in SIZES:
+        tell(f"chunks of {size}\n")
+        both = Hybrid(retrievers=(BM25(k=100), Dense(k=100)), k=DEPTH)
+        ask = searched(TextSplitter(size=size), both, data)
+        rows[f"chunks of {size}"] = measured(items, chunked(ask, CrossEncoder(k=DEPTH)))
+    told, lines = compared("bubble", {**rows, "bubble": bubble}, given.seed)
+    table = as_table("row|" + "|".join(f"{size:,}" for size in BUDGETS), lines)
+    return {"seed": given.seed, "n": len(items), "budgets": list(BUDGETS), **told, "table": table}
