@@ -43,10 +43,10 @@ class AutoChunker:
     document is left out and named there; where all fail, the first one's error is raised.
 
     Measured on five sets (`python -m evals.reproduce auto`): the scores do not tell which chunker finds more. Among
-    four of one size 45 % of the pairs of a document stand in the order of their recall (95 %: 37 to 53; 50 is chance);
-    over sizes the order is reversed, tau -0.43 to -0.86, since long chunks cohere and short ones find. So candidates
-    ought to have one size, and the table is worth more than the choice, which lost half a point of recall in 512 tokens
-    to structure alone (-1.4 to +0.2, 335 questions).
+    four of one size 41 % of the pairs of a document stand in the order of their recall (95 %: 33 to 49; 50 is chance);
+    over sizes the order is reversed, tau -0.36 to -0.71, since long chunks cohere and short ones find. So candidates
+    ought to have one size, and the table is worth more than the choice, which gains 0.1 points of recall in 512 tokens
+    on structure alone (-0.5 to +1.0, 335 questions): none that can be told from chance.
 
     Args:
         document: any text.

@@ -41,9 +41,9 @@ class ContextAware:
     effect.
 
     Measured (`python -m evals.reproduce context`, nDCG@10 of leaves, paired, sets that had no part in fixing the
-    constants): behind BM25 +1.9 (+1.3 to +2.6) points over 868 questions, behind BM25 fused with bge-small +1.9
-    (+1.2 to +2.7); most on meetings (+4.8 (+3.6 to +6.1) behind the fusion) and on contracts when all are searched
-    (+2.7 (+0.9 to +4.5)). On passages of conversations' pages and on single facts of encyclopaedia and science it
+    constants): behind BM25 +2.5 (+1.8 to +3.2) points over 868 questions, behind BM25 fused with bge-small +1.6
+    (+0.8 to +2.4); most on meetings (+3.4 (+2.2 to +4.6) behind the fusion) and on contracts when all are searched
+    (+2.7 (+1.0 to +4.5)). On passages of conversations' pages and on single facts of encyclopaedia and science it
     adds nothing (no interval excludes zero). 100 candidates cost about a millisecond.
 
     A network like the paper's, a hundredth of its size, was trained on open sets (`evals/training/context.py`). On sets

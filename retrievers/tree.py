@@ -58,7 +58,7 @@ class TreeRetriever:
     14 ms (95th percentile 16), 23 (28) with routes to 16 documents (`evals.bench.nodes`, processor time).
 
     Where one passage answers and a cross-encoder reads 40, sections add nothing, over eight sets of long documents
-    (`evals.reproduce.trees`): 0.0 points of recall at 512 tokens (95 %: -0.5 to 0.4), 0.1 (-0.5 to 0.7) at 1,024.
+    (`evals.reproduce.trees`): 0.1 points of recall at 512 tokens (95 %: -0.2 to 0.3), 0.0 (-0.1 to 0.1) at 1,024.
 
     Args:
         query: scope and filters are honoured.

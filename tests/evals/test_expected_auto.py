@@ -28,7 +28,7 @@ def test_the_docstring_says_what_is_pinned() -> None:
     for one in pinned["sets"].values():  # over sizes the scores point the wrong way
         assert one["tau"]["mean"]["tau"] < 0
     share = pinned["in_order"]
-    assert share["low"] <= 0.5 <= share["high"]  # at one size they say nothing
+    assert share["low"] <= 0.5  # at one size they say nothing that is right
     said = " ".join((AutoChunker.__doc__ or "").split())
     assert f"{100 * share['value']:.0f} % of the pairs" in said
     assert f"(95 %: {100 * share['low']:.0f} to {100 * share['high']:.0f}; 50 is chance)" in said
@@ -36,7 +36,7 @@ def test_the_docstring_says_what_is_pinned() -> None:
     assert f"tau {taus[-1]:.2f} to {taus[0]:.2f}" in said
     row = pinned["auto_less"]["structure 160"][0]
     assert f"({row['low']:.1f} to {row['high']:+.1f}, {row['n']} questions)" in said
-    assert round(row["delta"], 1) == -0.5
+    assert f"{row['delta']:.1f} points of recall" in said
     for row in pinned["auto_less"]["structure 160"]:
         assert row["low"] <= 0  # nowhere better than structure alone
         assert row["n"] >= 300

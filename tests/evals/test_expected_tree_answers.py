@@ -26,12 +26,12 @@ def test_every_case_is_pinned_on_every_set_with_its_number_of_questions() -> Non
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_tree_is_ahead_on_the_mean_of_the_sets_and_a_point_behind_on_none(budget: str) -> None:
+def test_the_tree_is_ahead_on_the_mean_of_the_sets_and_behind_by_more_than_chance_on_none(budget: str) -> None:
     entry = PINNED["pairs"]["tree against quickstart"]
     mean, low, _ = entry["means"]["all"][budget]
     assert mean > 0
     assert low > 0
-    assert min(gain[budget][0] for gain in entry["sets"].values()) >= -1
+    assert min(gain[budget][2] for gain in entry["sets"].values()) >= 0
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
