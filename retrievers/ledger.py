@@ -162,7 +162,11 @@ class Ledger:
             book.rejected += rejected
         else:
             claims = sentences_as_claims(found, number, turn, self.claims)
-        book.claims += claims
+        known = {(one.hit.key, one.start, one.end) for one in book.claims}
+        for one in claims:
+            if (one.hit.key, one.start, one.end) not in known:  # the same words again say nothing more
+                known.add((one.hit.key, one.start, one.end))
+                book.claims.append(replace(one, number=len(book.claims) + 1))
 
     def _judge(self, book: _Book, question: str, meter: Meter) -> Sequence[str]:
         """Answer, revise, name gaps; sets `stopped` when the question is covered."""

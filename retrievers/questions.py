@@ -42,7 +42,7 @@ def _inner() -> Retriever:
 def _reader() -> Reader:
     from rag.readers.extractive import Extractive
 
-    return Extractive(form="span", threshold=-99.0)  # an unsure answer finds more than none
+    return Extractive(scorer=None, form="span", threshold=-99.0)  # by words; an unsure answer finds more than none
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,7 @@ OFFLINE: dict[str, Callable[[], dict[str, Any]]] = {
     "retrievers/ledger": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/clarify": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/explore": lambda: {"inner": registry.find("retrievers/bm25")()},
-    "retrievers/questions": lambda: {
-        "inner": registry.find("retrievers/bm25")(),
-        "reader": registry.find("readers/extractive")(scorer=None),
-    },
+    "retrievers/questions": lambda: {"inner": registry.find("retrievers/bm25")()},
     "retrievers/hop": lambda: {"inner": registry.find("retrievers/dense")(embedder=embedder())},
     "retrievers/multihop": lambda: {
         "single": registry.find("retrievers/bm25")(),

@@ -140,7 +140,7 @@ class Contrastive:
         facts["relevant"] = [[i, whys.get(i + 1, "")] for i in helping]
         aside = dict.fromkeys(n - 1 for n in said.irrelevant if 0 < n <= len(hits) and n - 1 not in helping)
         facts["irrelevant"] = [[i, whys.get(i + 1, "")] for i in sorted(aside)]
-        if none(said.answer) and not stood.places:
+        if none(said.answer) and not said.relevant:
             unanswered = Answer(hits.query, "", "abstained", (), hits, given.confidence, notes=given.notes)
             return unanswered, {**facts, "abstained": "unanswerable"}
         text, used, gone = borne_out(said.answer, hits.query.text, stood.places, hits.items, self.support)

@@ -108,13 +108,13 @@ class Evidence:
             return given, {"way": "fallback"}
         found = quoted(said.cited, hits.items)
         facts: dict[str, Any] = {"quotes": len(said.cited), "dropped": found.dropped, "moved": found.moved}
-        if none(said.answer) and not found.places:
+        if none(said.answer) and not said.cited:
             return _abstained(hits, given), {"way": "evidence", "abstained": "unanswerable", **facts}
         if not (found.whole and holds(said.answer, found.places, hits.items)):
             shown = self._evidence(hits, found.places)
             again, ok = self._ask(shown, meter)
             facts["way"] = "second call" if ok else "first call"
-            if ok and none(again.answer):
+            if ok and none(again.answer) and not again.cited:
                 return _abstained(hits, given), {**facts, "abstained": "unanswerable"}
             if ok:
                 second = quoted(((0, quote) for _, quote in again.cited), hits.items)

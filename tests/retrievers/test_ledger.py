@@ -79,6 +79,19 @@ def test_a_claim_whose_words_stand_nowhere_is_rejected_unasked() -> None:
     assert (note["rejected"], note["claims"]) == (1, [])
 
 
+def test_the_same_words_are_noted_once() -> None:
+    def says(prompt: str) -> Any:
+        row = claim("Ada Lind was an engineer.", 1, "Ada Lind was an engineer.")
+        return (
+            {"claims": [row] * 5}
+            if "At most 6 claims" in prompt
+            else {"answer": "", "uses": [], "withdraw": [], "gaps": []}
+        )
+
+    note = told(searching(llm=Model(says), rounds=1, each=5)(Query("q", "Which engineer met the mayor of Vell?")))
+    assert [one["number"] for one in note["claims"]] == [1]
+
+
 def test_what_leans_on_a_withdrawn_passage_is_looked_at_again() -> None:
     def says(prompt: str) -> Any:
         if "At most 6 claims" in prompt:

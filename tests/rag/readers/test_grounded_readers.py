@@ -113,6 +113,13 @@ def test_a_model_may_say_that_there_is_no_answer() -> None:
     assert (answer.status, answer.text, answer.citations) == ("abstained", "", ())
 
 
+def test_no_answer_beside_invented_quotations_is_not_believed() -> None:
+    said = reply("unanswerable", cite(1, "..."), cite(2, "nowhere"))
+    answer, _ = evidence(said, said)
+    assert answer.text == PLAIN(hits()).text
+    assert answer.notes["readers/evidence"]["way"] == "fallback"
+
+
 def test_where_the_plain_reader_abstains_no_call_is_made_unless_asked_for() -> None:
     careful = Extractive(scorer=None, threshold=99.0)
     answer, model = evidence(reply("Ada Lind", GOOD), plain=careful)
