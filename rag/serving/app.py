@@ -33,7 +33,9 @@ from rag.serving.problem import Problem
 from rag.serving.service import Service, dumps
 
 if TYPE_CHECKING:
+    from rag.serving.desk import Turn
     from rag.serving.guard import Scope
+    from rag.serving.live import Opened
 
 __all__ = ["guarded", "routes"]
 
@@ -147,11 +149,17 @@ def _expected() -> tuple[type[Exception], ...]:
     return (Problem, RagError)
 
 
+async def _gone(request: Request) -> None:
+    """Ends when the caller has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _questions(app: FastAPI, service: Service) -> None:
     @app.post("/ask", response_model=AnswerOut, tags=["questions"])
-    async def ask(asked: Ask) -> Response:
+    async def ask(asked: Ask, request: Request) -> Response:
         """Answer a question, with citations that are slices of the documents."""
-        return Plain(await service.ask(asked))
+        return Plain(await service.ask(asked, lambda: _gone(request)))
 
     @app.post(
         "/ask/stream",
@@ -164,12 +172,14 @@ def _questions(app: FastAPI, service: Service) -> None:
         return StreamingResponse(await service.stream(asked), media_type="text/event-stream")
 
     @app.post("/search", response_model=SearchOut, tags=["questions"])
-    async def search(asked: Search, k: Annotated[int, Query(ge=1, le=1000)] = 10) -> Response:
+    async def search(asked: Search, request: Request, k: Annotated[int, Query(ge=1, le=1000)] = 10) -> Response:
         """The best hits, with no compressor and no reader."""
         service.may(asked.set)
-        return Plain(
-            await service.read(asked.index, lambda opened, name, turn: answering.search(opened, name, asked, turn, k))
-        )
+
+        def work(opened: Opened, name: str, turn: Turn) -> dict[str, Any]:
+            return answering.search(opened, name, asked, turn, k)
+
+        return Plain(await service.read(asked.index, work, lambda: _gone(request)))
 
 
 def _texts(app: FastAPI, service: Service) -> None:

@@ -10,15 +10,16 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rag.serving.problem import Problem
 
 __all__ = ["Desk", "Turn"]
 
 T = TypeVar("T")
+Gone = Callable[[], Awaitable[None]]
 
 
 class Turn:
@@ -84,20 +85,28 @@ class Desk:
         future.add_done_callback(self._done)
         return turn, future
 
-    async def run(self, work: Callable[[Turn], T]) -> T:
+    async def run(self, work: Callable[[Turn], T], gone: Gone | None = None) -> T:
         """The value of `work`.
 
+        Args:
+            work: called in a thread.
+            gone: what it gives ends when nobody waits for the answer any more; what has not begun then never does.
+
         Raises:
-            Problem: the line is full, or the time is over.
+            Problem: the line is full, the time is over, or nobody waits.
         """
         turn, future = self.submit(work)
+        answer = asyncio.wrap_future(future)
+        waits: list[asyncio.Future[Any]] = [answer, *([asyncio.ensure_future(gone())] if gone is not None else [])]
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self.seconds)
-        except TimeoutError as error:
-            raise turn.over() from error
+            await asyncio.wait(waits, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            raise turn.over()
         finally:
             turn.leave()
-            future.cancel()
+            for one in waits:
+                one.cancel()
 
     def close(self) -> None:
         """Begin nothing more; what is under way ends in its own time."""

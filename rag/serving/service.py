@@ -16,6 +16,7 @@ from rag.serving.problem import Problem
 from rag.serving.problem import told as problem_of
 
 if TYPE_CHECKING:
+    from rag.serving.desk import Gone
     from rag.serving.live import Live, Opened
     from rag.serving.models import Ask
 
@@ -69,19 +70,19 @@ class Service:
             raise Problem(404, "index", f"must be one of {known}, got {name[:80]!r}.", "Leave it out for the first.")
         return self.lives[name]
 
-    async def read(self, name: str | None, work: Callable[[Opened, str, Turn], T]) -> T:
-        """Do work on the newest generation of an index, in a thread."""
+    async def read(self, name: str | None, work: Callable[[Opened, str, Turn], T], gone: Gone | None = None) -> T:
+        """Do work on the newest generation of an index, in a thread; see `Desk.run`."""
         live = self.live(name)
 
         def begin(turn: Turn) -> T:
             return live.read(lambda opened: work(opened, live.name, turn))
 
-        return await self.desk.run(begin)
+        return await self.desk.run(begin, gone)
 
-    async def ask(self, asked: Ask) -> dict[str, Any]:
+    async def ask(self, asked: Ask, gone: Gone | None = None) -> dict[str, Any]:
         """Answer one question."""
         self.may(asked.set)
-        found = await self.read(asked.index, lambda opened, name, turn: answering.ask(opened, name, asked, turn))
+        found = await self.read(asked.index, lambda opened, name, turn: answering.ask(opened, name, asked, turn), gone)
         self.metrics.answer(found["status"], found["usage"].items())
         return found
 

@@ -201,6 +201,20 @@ def test_a_question_over_its_time_is_told_while_others_go_on(slow: Path) -> None
         assert httpx.get(url + "/documents").status_code == 200
 
 
+def test_a_caller_that_leaves_gives_its_place_in_the_line_back(slow: Path) -> None:
+    with serving(slow, *ALLOW, "--workers", "1", env=HERE) as (url, _):
+        began = time.monotonic()
+        first = threading.Thread(target=lambda: httpx.post(url + "/ask", json={"question": "harbour"}, timeout=20))
+        first.start()
+        time.sleep(0.1)
+        for path in ("/ask", "/search", "/ask") * 2:
+            with pytest.raises(httpx.TimeoutException):
+                httpx.post(url + path, json={"question": "harbour"}, timeout=0.1)
+        assert httpx.post(url + "/ask", json={"question": "harbour"}, timeout=20).status_code == 200
+        assert time.monotonic() - began < 4, "six answers that nobody waits for are not worked on"
+        first.join()
+
+
 def test_a_silent_stream_says_that_it_lives(slow: Path) -> None:
     live = Live("small", slow, allow=["serving_slow_stage"])
     app = guarded(Service([live], watch=0, beat=0.2), Limits(hosts=()))
