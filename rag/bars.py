@@ -58,6 +58,11 @@ class _Pace:
         self.since: dict[str, float] = {}
         self.shown: dict[str, float] = {}
 
+    def ended(self, label: str) -> None:
+        """What comes under this label next is other work."""
+        self.since.pop(label, None)
+        self.shown.pop(label, None)
+
     def told(self, done: int, total: int, label: str, now: float) -> str:
         """Items, rate and time left as text."""
         took = max(now - self.since[label], 1e-9)
@@ -78,10 +83,12 @@ class _Log(_Pace):
         since = self.since.setdefault(label, now)
         last = self.shown.get(label)
         due = now - since >= LOG_AFTER if last is None else now - last >= LOG_EVERY
-        if due or (last is not None and done >= total and last > 0):
-            self.shown[label] = now if done < total else -1.0
+        if due or (last is not None and done >= total):
+            self.shown[label] = now
             self.out.write(f"rag: {label}: {self.told(done, total, label, now)}\n")
             self.out.flush()
+        if done >= total:
+            self.ended(label)
 
 
 class _Notebook(_Pace):
@@ -97,6 +104,8 @@ class _Notebook(_Pace):
         handle = self.handles.get(label)
         ended = done >= total
         if handle is None and (ended or now - since < SHOW_AFTER):
+            if ended:
+                self.ended(label)
             return
         if not ended and now - self.shown.get(label, 0.0) < REDRAW:
             return
@@ -110,6 +119,8 @@ class _Notebook(_Pace):
             self.handles[label] = show.display(drawn, display_id=True)
         else:
             handle.update(drawn)
+        if ended:
+            self.ended(label)
 
 
 @contextmanager
@@ -130,12 +141,12 @@ def _terminal(out: TextIO) -> Iterator[Progress]:
     bars = Bars(*columns, console=Console(file=out, force_jupyter=False), transient=True)
     tasks: dict[str, tuple[Any, float]] = {}
     started: dict[str, float] = {}
-    began = time.monotonic()
 
     def update(done: int, total: int, label: str) -> None:
         now = time.monotonic()
-        if now - began < SHOW_AFTER and label not in tasks:
-            started.setdefault(label, now)
+        if label not in tasks and now - started.setdefault(label, now) < SHOW_AFTER:
+            if done >= total:
+                started.pop(label)
             return
         if not bars.live.is_started:
             bars.start()
@@ -144,6 +155,9 @@ def _terminal(out: TextIO) -> Iterator[Progress]:
         task, since = tasks[label]
         rate = f"{done / max(now - since, 1e-9):,.0f}/s" if done else ""
         bars.update(task, completed=done, total=total, rate=rate)
+        if done >= total:
+            tasks.pop(label)
+            started.pop(label, None)
 
     try:
         yield update

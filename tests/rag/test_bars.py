@@ -50,6 +50,14 @@ def test_long_work_leaves_a_line_now_and_then_and_one_at_its_end(clock: Clock) -
     assert 4 <= len(lines) <= 6
 
 
+def test_quick_pieces_of_long_work_leave_no_line(clock: Clock) -> None:
+    out = io.StringIO()
+    with progress(stream=out) as update:
+        for _ in range(20):
+            work(update, clock, seconds=5)
+    assert out.getvalue() == ""
+
+
 def test_quiet_is_silent(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=True) as update:
         work(update, clock, seconds=1000)
