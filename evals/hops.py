@@ -13,7 +13,7 @@ import numpy as np
 from chunkers.structure import StructureChunker
 from evals.datasets import Item, load
 from evals.metrics.ranking import all_recall, distinct, recall
-from evals.stats import interval, paired
+from evals.stats import interval, intervals
 from rag.pipeline import bound, retrievers_of
 from rag.store.corpus import MemoryStore, in_memory
 from rag.store.parts import part_key
@@ -87,11 +87,12 @@ class Passages:
 
 def means(values: Values, seed: int) -> dict[str, Any]:
     """Mean and 95 % interval of each measure, and the number of questions."""
-    found: dict[str, Any] = {"n": len(values["R@5"])}
-    for name in CUTS:
-        one = interval(values[name], seed=seed)
-        found[name] = {"mean": round(one.value, 2), "low": round(one.low, 2), "high": round(one.high, 2)}
-    return found
+    rows = intervals(np.stack([values[name] for name in CUTS], axis=1), seed=seed)
+    named = {
+        name: {"mean": round(one.value, 2), "low": round(one.low, 2), "high": round(one.high, 2)}
+        for name, one in zip(CUTS, rows, strict=True)
+    }
+    return {"n": len(values["R@5"]), **named}
 
 
 def against(base: Sequence[Values], other: Sequence[Values], seed: int) -> dict[str, Any]:
@@ -103,8 +104,8 @@ def against(base: Sequence[Values], other: Sequence[Values], seed: int) -> dict[
     found: dict[str, Any] = {"n": sum(len(one["R@5"]) for one in base)}
     for name in ("R@5", "AllR@5"):
         if len(base) == 1:
-            one = paired(base[0][name], other[0][name], seed=seed)
-            value, low, high = one.delta, one.low, one.high
+            one = interval(other[0][name] - base[0][name], seed=seed)
+            value, low, high = one.value, one.low, one.high
         else:
             moved = [b[name] - a[name] for a, b in zip(base, other, strict=True)]
             rng = np.random.default_rng(seed)
