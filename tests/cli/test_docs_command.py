@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,5 +37,8 @@ def test_a_folder_that_is_no_site_is_refused(tmp_path: Path, rag: Run) -> None:
 
 
 def test_shells_can_complete_commands(rag: Run) -> None:
-    helped = rag("--help").out
-    assert "--install-completion" in helped
+    assert "--install-completion" in rag("--help").out
+    env = {**os.environ, "_RAG_COMPLETE": "complete_bash", "COMP_WORDS": "rag run --da", "COMP_CWORD": "2"}
+    command = [sys.executable, "-c", "import sys; sys.argv = ['rag']; from rag.cli import main; main()"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["--data"], done.stderr
