@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra serve is not installed")
+pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
 from rag import load
 from rag.serving.app import guarded

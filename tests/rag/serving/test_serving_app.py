@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("fastapi", reason="the extra serve is not installed")
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving_small import DOCUMENTS, HOSTILE, call, events, inside, made, service

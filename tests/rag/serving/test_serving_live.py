@@ -7,9 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("fastapi", reason="the extra serve is not installed")
-
 from serving_small import DOCUMENTS, call, guarded, made, service
 
 from rag import load

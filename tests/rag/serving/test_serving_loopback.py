@@ -25,7 +25,6 @@ from rag.serving.live import Live
 from rag.types import Document
 
 pytestmark = pytest.mark.service
-pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 JSON = {"content-type": "application/json"}
 
 
