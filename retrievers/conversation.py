@@ -39,7 +39,7 @@ class Conversation:
     turn, and 8 turns of 2,000 characters are read. Vectors: the last turn by itself, and behind the user's turn before
     it and the beginning of the last answer, by `alone` to the rest.
     Scores are added as `retrievers/hybrid` adds them. A `reranker` reads the best hits twice, for
-    the last turn alone and behind the user's turn before it; the mean of its scaled scores is added.
+    the last turn alone and behind the user's turn before it; the mean of its scaled scores is added to their rank.
 
     A turn that can stand alone and says nothing that was said before (`retrievers.turns.shifted`) opens another topic:
     the history then counts by `shift` of its weight. Without history this is plain hybrid search.
@@ -119,10 +119,10 @@ class Conversation:
         return replace(found, query=query, notes=notes)
 
     def _ordered(self, found: Hits, texts: Sequence[str]) -> tuple[Hits, Mapping[str, Any]]:
-        """The first hits by their scaled score plus the mean of those the reranker gives for each text; its notes."""
+        """The first hits by their rank, from 1 down to 0, plus the mean of the reranker's scaled scores; its notes."""
         assert self.reranker is not None
         first = replace(found, items=found.items[: self.depth], drops=())
-        points = dict(zip((hit.key for hit in first), scaled(first.items, "minmax").tolist(), strict=True))
+        points = {hit.key: 1 - i / len(first) for i, hit in enumerate(first)}
         hits = {hit.key: hit for hit in first}
         notes: Mapping[str, Any] = {}
         for text in texts:
