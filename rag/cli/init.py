@@ -44,6 +44,7 @@ def command(
         'rag ask index "When does the last climb start?" --allow my_stages',
         "rag run pipeline.yaml --data questions --out runs/first --allow my_stages",
         "rag report runs/first",
-        "pytest",
+        "rag serve index --allow my_stages  # a page to ask and look; pip install 'ragtree[serve]'",
+        "pytest  # tests the stage; pip install pytest",
     ]
     say("Next:\n" + "\n".join(f"  {step}" for step in steps))

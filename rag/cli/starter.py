@@ -97,6 +97,7 @@ README = """\
     rag ask index "When does the last climb start?" --allow my_stages
     rag run pipeline.yaml --data questions --out runs/first --allow my_stages
     rag report runs/first                                            # one page: runs/first/report.html
+    rag serve index --allow my_stages                                # a page to ask and look; ragtree[serve]
     pytest                                                           # tests the stage in my_stages.py
 
 - `docs/`: your documents go here. Markdown, text, HTML, CSV; PDF and Word with `pip install 'ragtree[pdf,docx]'`.
