@@ -20,6 +20,14 @@ def test_the_table_of_support_is_the_pinned_one() -> None:
         assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join(cells)} |" in PAGE
 
 
+def test_the_table_of_gold_text_is_the_pinned_one() -> None:
+    found = json.loads((EXPECTED / "bubble_chroma.json").read_text())
+    for name, cells in found["rows"].items():
+        assert f"| {name} | {' | '.join(f'{cell[0]:.1f}' for cell in cells)} |" in PAGE
+    leads = " | ".join("{:+.1f} ({:+.1f} to {:+.1f})".format(*gap) for gap in found["less_best_chunks"])
+    assert f"| lead | {leads} |" in PAGE
+
+
 def test_the_example_runs() -> None:
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "context_bubble.md", "exec"), {})
