@@ -39,7 +39,12 @@ def test_the_dataset_has_no_fault_and_its_spans_are_the_documents(project: Path)
     assert [item.id for item in data.items if not item.answers] == ["q7"]
 
 
-@pytest.mark.parametrize("recipe", sorted(recipes()))
+QUICK = ("quickstart", "tree", "guarded")
+
+
+@pytest.mark.parametrize(
+    "recipe", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in sorted(recipes())]
+)
 def test_every_recipe_is_a_start(recipe: str, tmp_path: Path, rag: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
