@@ -92,7 +92,7 @@ class _Log(_Pace):
 
 
 class _Notebook(_Pace):
-    """A bar a label below the cell, drawn in place; gone when its work is done."""
+    """A bar a label below the cell, drawn in place; a line when its work is done."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,11 +110,12 @@ class _Notebook(_Pace):
         if not ended and now - self.shown.get(label, 0.0) < REDRAW:
             return
         self.shown[label] = now
-        from rag.display import bar, shell
+        from rag.display import bar, shell, told
 
         text = f"{label}: {self.told(done, total, label, now)}"
         show: Any = import_module("IPython.display")
-        drawn = show.HTML(shell("" if ended else bar(done / max(total, 1), text), "", text))
+        shown = f"<small>{told(text)}</small>" if ended else shell(bar(done / max(total, 1), text), "", text)
+        drawn = show.HTML(shown)
         if handle is None:
             self.handles[label] = show.display(drawn, display_id=True)
         else:
