@@ -28,6 +28,18 @@ def test_the_table_of_gold_text_is_the_pinned_one() -> None:
     assert f"| lead | {leads} |" in PAGE
 
 
+def test_the_gain_of_the_cross_encoder_is_the_pinned_one() -> None:
+    for name, told in json.loads((EXPECTED / "support_models.json").read_text())["sets"].items():
+        shares = [
+            " / ".join(f"{told[str(budget)][row]['all'][0]:.1f}" for budget in support.BUDGETS)
+            for row in ("words", "models")
+        ]
+        gains = [
+            "{:+.1f} ({:+.1f} to {:+.1f})".format(*told[str(b)]["models"]["all_less_base"]) for b in support.BUDGETS
+        ]
+        assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join([*shares, *gains])} |" in PAGE
+
+
 def test_the_example_runs() -> None:
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "context_bubble.md", "exec"), {})

@@ -2,11 +2,15 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from compressors.bubble import Bubble
 from compressors.choosing import Weights
-from evals.reproduce import support
+from evals.reproduce import support, support_models
+from rag.config import load
 
 PINNED = json.loads((Path(__file__).parents[2] / "evals" / "expected" / "support.json").read_text())
 
@@ -52,7 +56,7 @@ def test_certificates_are_above_nine_tenths_on_the_mean() -> None:
     assert all(one["certificate"] >= 0.9 for one in PINNED["sets"].values())
 
 
-def test_a_set_is_measured_again(tmp_path) -> None:
+def small(tmp_path: Path) -> support.Case:
     folder = tmp_path / "two"
     folder.mkdir()
     docs = [
@@ -70,7 +74,42 @@ def test_a_set_is_measured_again(tmp_path) -> None:
     ]
     (folder / "spans.jsonl").write_text("\n".join(map(json.dumps, spans)))
     (case,) = support.cases(folder, None)
+    return case
+
+
+def test_a_set_is_measured_again(tmp_path) -> None:
+    case = small(tmp_path)
     assert len(case.gold) == 2
     assert support.scored(case, sorted(set().union(*case.gold))) == (1.0, 1.0, 1.0)
     kept = support.chosen(case, 14, Weights()).order
     assert sum(case.pool.price.unit[k] for k in support.filled(case, kept, 14)) <= 14
+
+
+def test_the_cross_encoder_adds_eight_points_on_the_mean_of_sets_and_budgets() -> None:
+    told = json.loads((Path(__file__).parents[2] / "evals" / "expected" / "support_models.json").read_text())["sets"]
+    assert {one["n"] for one in told.values()} == {support_models.LAST - support_models.FIRST}
+    gains = [one[str(b)]["models"]["all_less_base"][0] for one in told.values() for b in support.BUDGETS]
+    assert sum(gains) / len(gains) >= 8
+    stage = next(one for one in load("bubble").stages if isinstance(one, Bubble))
+    assert stage.terms == support_models.TERMS
+    assert stage == Bubble(scorer=stage.scorer, terms=support_models.TERMS)
+
+
+def test_a_scorer_is_compared_with_words_on_the_same_questions(tmp_path) -> None:
+    case = small(tmp_path)
+    told = support_models.compared([case], ByWords(), 0)
+    assert told["n"] == 1
+    for budget in map(str, support.BUDGETS):
+        assert told[budget]["models"]["all"][0] == told[budget]["words"]["all"][0] == 100.0
+
+
+@dataclass(frozen=True)
+class ByWords:
+    """Scores by the share of the question's words that a text has."""
+
+    name: str = "by words"
+    fingerprint: str = "by words"
+
+    def score(self, query: str, texts):
+        asked = set(query.lower().split())
+        return np.array([len(asked & set(text.lower().split())) / len(asked) for text in texts])
