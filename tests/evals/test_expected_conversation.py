@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 from evals.datasets import load
-from evals.reproduce import conversation
+from evals.reproduce import conversation, conversation_read
 from retrievers.conversation import Conversation
 
 PINNED = json.loads((Path(conversation.__file__).parents[1] / "expected" / "conversation.json").read_text())
+
+READ = json.loads((Path(conversation.__file__).parents[1] / "expected" / "conversation_read.json").read_text())
 
 
 def cell(values: list[float]) -> str:
@@ -46,6 +48,18 @@ def test_the_stage_says_what_is_pinned() -> None:
     assert f"{cell(words['R@5 unseen'])} and {cell(hybrid['R@5 unseen'])} on the half" in told
     never, detected = (-PINNED["foreign"][name][0] for name in ("never", "detected"))
     assert f"costs {never:.1f} points by words, {detected:.1f} with its detection" in told
+
+
+def test_what_is_said_of_reading_turns_is_what_is_pinned() -> None:
+    told = " ".join((conversation_read.__doc__ or "").split())
+    bare, history = (READ["ways"][f"reranked, {way}"] for way in ("bare", "history"))
+    gain = READ["gain"]["reranked"]
+    assert f"{READ['n']} turns, {READ['unseen']} of them in the unseen half" in told
+    assert f"R@5 {bare['R@5'][0]:.1f} and {history['R@5'][0]:.1f} with the history, {cell(gain['R@5'])}" in told
+    assert f"half {cell(gain['R@5 unseen'])}. nDCG@10 {bare['nDCG@10'][0]:.1f} and {history['nDCG@10'][0]:.1f}" in told
+    stage = " ".join((Conversation.__doc__ or "").split())
+    assert f"the history is worth {cell(gain['R@5'])} on the first {READ['n']} of them" in stage
+    assert gain["R@5"][1] > 0
 
 
 def test_the_history_is_worth_something_beyond_doubt() -> None:
