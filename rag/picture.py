@@ -27,6 +27,10 @@ STYLE = """
   color: var(--ink); background: var(--paper); font: 15px/1.5 Georgia, serif; overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) { .rag-tree { --ink: #e6e3dc; --paper: #16181b; --soft: #9aa2ad; --line: #33373d;
   --mark: #5eead4; --hit: #6b4e00; } }
+[data-jp-theme-light=false] .rag-tree, .vscode-dark .rag-tree { --ink: #e6e3dc; --paper: #16181b; --soft: #9aa2ad;
+  --line: #33373d; --mark: #5eead4; --hit: #6b4e00; }
+[data-jp-theme-light=true] .rag-tree, .vscode-light .rag-tree { --ink: #1d232a; --paper: #fbfaf7; --soft: #5d6570;
+  --line: #d9d4c8; --mark: #0f766e; --hit: #fde68a; }
 .rag-tree details { margin-left: .9rem; border-left: 1px solid var(--line); padding-left: .55rem; }
 .rag-tree > details { margin-left: 0; } .rag-tree summary { cursor: pointer; padding: .1rem 0; }
 .rag-tree summary:focus-visible { outline: 2px solid var(--mark); }
