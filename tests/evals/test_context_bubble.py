@@ -40,6 +40,14 @@ def test_the_gain_of_the_cross_encoder_is_the_pinned_one() -> None:
         assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join([*shares, *gains])} |" in PAGE
 
 
+def test_the_table_of_sides_is_the_pinned_one() -> None:
+    for name, told in json.loads((EXPECTED / "bubble_facets.json").read_text())["sets"].items():
+        for row, cells in told["rows"].items():
+            shown = [f"{cells['256'][metric][0]:.1f}" for metric in ("sides", "sections", "repeated")]
+            gain = "{:+.1f} ({:+.1f} to {:+.1f})".format(*cells["256"]["sides_less_chunks"])
+            assert f"| {name} | {told['n']} | {row} | {' | '.join(shown)} | {gain} |" in PAGE
+
+
 def test_the_example_runs() -> None:
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "context_bubble.md", "exec"), {})

@@ -1,0 +1,56 @@
+"""What was measured of bubbles is pinned, the pages say so, and small cases are measured again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evals.datasets import load
+from evals.reproduce import SAMPLE, bubble_chroma, bubble_facets
+from rag.doctree import flat
+from rag.types import Document, Hit, Hits, Query
+
+EXPECTED = Path(__file__).parents[2] / "evals" / "expected"
+
+
+def pinned(name: str):
+    return json.loads((EXPECTED / f"{name}.json").read_text())
+
+
+def test_a_bubble_by_words_holds_more_gold_than_whole_chunks_by_words() -> None:
+    found = pinned("bubble_chroma")
+    assert found["n"] == len(load(SAMPLE).items)
+    for budget, gap in zip(found["budgets"], found["less_best_chunks"], strict=True):
+        assert gap[2] > 0, budget  # nowhere a sure loss
+        if budget <= 512:
+            assert 0 < gap[1] < gap[0], budget
+    assert found["rows"]["bubble-lexical"][found["budgets"].index(512)][0] >= 80
+
+
+def test_bubbles_cover_more_sides_from_more_sections_and_say_less_twice_in_larger_contexts() -> None:
+    for name, told in pinned("bubble_facets")["sets"].items():
+        small, large = (told["rows"]["bubble"][str(budget)] for budget in bubble_facets.BUDGETS)
+        assert small["sides_less_chunks"][1] > 0, name
+        assert large["sides_less_chunks"][0] > 0, name
+        assert small["sections_less_chunks"][1] > 0, name
+        assert large["sections_less_chunks"][1] > 0, name
+        assert large["repeated_less_chunks"][0] < 0, name
+
+
+def test_questions_of_chromas_set_are_measured_again() -> None:
+    data = load(SAMPLE)
+    part = list(data.items)[5::150]
+    points = bubble_chroma.measured(part, bubble_chroma.packed("bubble-lexical", data))
+    assert points.shape == (len(part), len(bubble_chroma.BUDGETS))
+    assert (np.diff(points.mean(axis=0)) >= -1e-9).all()
+    assert points[:, 2].mean() > 50
+
+
+def test_sides_sections_and_repetition_are_counted() -> None:
+    texts = {"a": "Rent is due in May.", "b": "Rent is due in May.", "c": "Dogs bark."}
+    hits = [Hit(flat(Document(doc, text), [(0, len(text))]), 1, ((0, len(text)),), 1.0) for doc, text in texts.items()]
+    item = next(iter(load(SAMPLE).items))
+    gold = type(item)(**{**{f: getattr(item, f) for f in item.__dataclass_fields__}, "qrels": {"a": 1, "c": 1, "z": 1}})
+    assert bubble_facets.scores(gold, Hits(Query("q", ""), tuple(hits[:2]))) == pytest.approx((100 / 3, 2.0, 100.0))
+    assert bubble_facets.scores(gold, Hits(Query("q", ""), (hits[0], hits[2]))) == pytest.approx((200 / 3, 2.0, 0.0))
