@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compressors.bubble import Bubble
 from evals.datasets import load
 from evals.reproduce import SAMPLE, bubble_chroma, bubble_facets
 from rag.doctree import flat
@@ -26,6 +27,15 @@ def test_a_bubble_by_words_holds_more_gold_than_whole_chunks_by_words() -> None:
         if budget <= 512:
             assert 0 < gap[1] < gap[0], budget
     assert found["rows"]["bubble-lexical"][found["budgets"].index(512)][0] >= 80
+
+
+def test_the_docstring_says_what_is_pinned() -> None:
+    said = " ".join((Bubble.__doc__ or "").split())
+    found = pinned("bubble_chroma")
+    at = found["budgets"].index(512)
+    gain, low, high = found["less_best_chunks"][at]
+    assert f"{found['rows']['bubble-lexical'][at][0]:.1f} % of the gold text of Chroma's {found['n']} questions" in said
+    assert f"in 512 tokens, {gain:.1f} points ({low:.1f} to {high:.1f}) more" in said
 
 
 def test_bubbles_cover_more_sides_from_more_sections_and_say_less_twice_in_larger_contexts() -> None:
