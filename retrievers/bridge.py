@@ -41,6 +41,9 @@ class Bridge:
     A chain is worth the idf of what its neighbours share, of the best step 1, less `price` a step; a leaf is worth its
     best chain, beside its share of the best lexical score. The index is BM25's own.
 
+    It is for questions about what connects two things. On questions of several hops it finds no more than BM25:
+    R@5 68.8, 70.0 and 49.4 against 69.4, 70.0 and 47.9, 40 questions each; `retrievers/graph` finds more there.
+
     Args:
         query: scope and filters are honoured: no chain goes through another leaf.
 
