@@ -57,11 +57,11 @@ class Adaptive:
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores leaves; None: by their words")
-    words: float = Field(default=0.5, ge=0, description="weight of a leaf's words beside what the scorer says")
+    words: float = Field(default=2.0, ge=0, description="weight of a leaf's words beside what the scorer says")
     stop: float = Field(default=0.1, ge=0, le=1, description="share of the mean gain so far that the next must reach")
     focus: float = Field(default=4.0, gt=0, description="power of a leaf's worth, as its gain")
     cover: bool = Field(default=True, description="go on until the question's rare terms and names are there")
-    prior: float = Field(default=1.0, ge=0, description="weight of the hit's score beside the leaf's own")
+    prior: float = Field(default=0.3, ge=0, description="weight of the hit's score beside the leaf's own")
     around: float = Field(default=0.3, ge=0, description="weight of the better neighbouring leaf")
     copies: int = Field(default=1, ge=1, description="how often the same words may stand in the context")
     tokenizer: str = Field(default="cl100k", description="the reader's tokenizer, which counts the budget")
