@@ -7,7 +7,7 @@ kind (`evals/synth/poison.py`); the true paragraph stays. The sets of `CLEAN` ho
 quarantined there is lost.
 
 Three guards. `words`: `rerankers/verify` as it comes behind BM25's first 20, no model at all. `embedder`: the same,
-where an embedder settles ties between rival values. `guarded`: the recipe, measured on one flood.
+where an embedder settles ties between rival values. `guarded`: the recipe, on both floods and some swaps.
 
 Precision, recall and F1 are of quarantined passages over all questions, planted or not; only planted passages that were
 retrieved count. Honest loss is the share of honest passages that were
@@ -16,7 +16,8 @@ are the metrics of that name over the questions with planted passages. Intervals
 questions.
 
 The constants of the guard were set on `poisoned_nq`, `poisoned_hotpotqa`, the swaps of six sets, and on mtrag, docs_qa,
-cranfield and twowiki; the sets of `UNSEEN` and the question in front had no part in it.
+cranfield and twowiki; the sets of `UNSEEN` and the question in front had no part in it. How a value is named and which
+copies are laid side by side was later looked at on other draws of the same swaps (seeds 1 and 2).
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ __all__ = ["CLEAN", "METEORA", "UNSEEN", "Case", "cases", "figures", "reproduce"
 
 METEORA = 0.44  # F1 it reports for one planted passage in 30 of 100 questions
 FLOODED = ("poisoned_nq", "poisoned_hotpotqa")
-GUARDED = ("poisoned_nq",)  # floods that the recipe is measured on
 SWAPPED = ("nq_open", "squad_articles", "hotpotqa", "covid_qa")
+UNSEEN_SWAPPED = ("nq_long", "tatqa")
+GUARDED = ("nq_open",)  # swaps that the recipe is measured on
 CLEAN = ("docs_qa", "mtrag", "twowiki", "scifact", "contractnli", "clapnq", "multihop_rag_facts")
 UNSEEN = ("strategyqa", "cuad_spans", "tatqa", "nq_long", "qasper_small", "chunking_eval")
 SHARE = 0.3
@@ -231,12 +233,14 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
                 measure(f"flood, {name}: words", data, data.items[:limit], WORDS)
                 front = _in_front(data, place / name)
                 measure(f"flood, {name}, question in front: words", front, front.items[:limit], WORDS)
-                if name in GUARDED:
-                    measure(f"flood, {name}: guarded", data, data.items[:limit], guarded)
-            for name in SWAPPED:
+                measure(f"flood, {name}: guarded", data, data.items[:limit], guarded)
+            for name in (*SWAPPED, *UNSEEN_SWAPPED):
                 data, items = _swap(load(given.data / name), place / f"{name}-swap", limit, given.seed)
-                measure(f"swap, {name}: words", data, items, WORDS)
-                measure(f"swap, {name}: embedder", data, items, TIES)
+                label = f"swap, unseen, {name}" if name in UNSEEN_SWAPPED else f"swap, {name}"
+                measure(f"{label}: words", data, items, WORDS)
+                measure(f"{label}: embedder", data, items, TIES)
+                if name in GUARDED:
+                    measure(f"{label}: guarded", data, items, guarded)
             for kind, names in (("clean", CLEAN), ("clean, unseen", UNSEEN)):
                 for name in names:
                     data = load(given.data / name)

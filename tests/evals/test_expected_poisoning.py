@@ -30,7 +30,26 @@ def test_swapped_answers_are_found_above_it_on_most_sets_and_cost_little() -> No
     found = {name: row for name, row in ROWS.items() if name.startswith("swap")}
     assert sum(row["f1"][0] > 100 * PINNED["meteora_f1"] for row in found.values()) > len(found) / 2
     assert all(row["honest_loss"][2] < 5 for row in found.values())
-    assert all(row["PoisonInContext"]["change"][2] < 0 for row in found.values())
+    assert all(row["PoisonInContext"]["change"][2] <= 0 for row in found.values())
+    assert [name for name, row in found.items() if row["f1"][0] < 100 * PINNED["meteora_f1"]] == [
+        "swap, nq_open: words"
+    ]
+
+
+@pytest.mark.parametrize("name", poisoning.UNSEEN_SWAPPED)
+def test_swaps_of_sets_that_had_no_part_in_it_are_found_above_it_too(name: str) -> None:
+    row = ROWS[f"swap, unseen, {name}: words"]
+    assert row["f1"][0] > 100 * PINNED["meteora_f1"]
+    assert row["HonestLoss"][0] < 5
+
+
+@pytest.mark.parametrize("name", [*(f"flood, {name}" for name in poisoning.FLOODED), "swap, nq_open"])
+def test_the_recipe_finds_more_than_meteora_and_loses_few_honest_passages(name: str) -> None:
+    row = ROWS[f"{name}: guarded"]
+    assert row["f1"][0] > 100 * PINNED["meteora_f1"]
+    assert row["honest_loss"][2] < 5
+    assert row["HonestLoss"][0] < 5
+    assert row["PoisonInContext"]["change"][2] < 0
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("clean")])
