@@ -57,7 +57,7 @@ class Adaptive:
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores leaves; None: by their words")
-    words: float = Field(default=2.0, ge=0, description="weight of a leaf's words beside what the scorer says")
+    words: float = Field(default=1.0, ge=0, description="weight of a leaf's words beside what the scorer says")
     stop: float = Field(default=0.1, ge=0, le=1, description="share of the mean gain so far that the next must reach")
     focus: float = Field(default=4.0, gt=0, description="power of a leaf's worth, as its gain")
     cover: bool = Field(default=True, description="go on until the question's rare terms and names are there")

@@ -62,7 +62,7 @@ class Edu:
 
     budget: int = Field(default=1000, ge=0, description="tokens of rendered context; a query's own budget goes first")
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores leaves; None: by their words")
-    words: float = Field(default=2.0, ge=0, description="weight of a leaf's words beside what the scorer says")
+    words: float = Field(default=1.0, ge=0, description="weight of a leaf's words beside what the scorer says")
     grain: Literal["sentence", "edu"] = Field(default="sentence", description="what a leaf is")
     select: Literal["worth", "regions"] = Field(default="worth", description="leaf by leaf, or the exact programme")
     prior: float = Field(default=0.3, ge=0, description="weight of the hit's score beside the leaf's own")
