@@ -50,8 +50,8 @@ class BM25:
     and saturated once, so that a word said in two fields does not count as two words. The text weighs 1. A hit's
     `why` names the fields in which words of the question stand. What fields bring is measured by
     `python -m evals.reproduce enrichment`: extractive notes nothing or a loss; title and headings as a field of their
-    own (`fields: {path: 2}`) +10.4 points of recall in 512 tokens on contracts (95 %: +6.7 to +14.4), where questions
-    name the contract, and between +0.1 and +1.0 on three other sets.
+    own (`fields: {path: 2}`) +10.0 points of recall in 512 tokens on contracts (95 %: +6.4 to +13.7), where questions
+    name the contract, and between -0.3 and +1.0 on three other sets.
 
     Args:
         query: scope and filters are honoured exactly; a term said twice counts twice.
