@@ -48,6 +48,18 @@ class Edu:
     than the budget is cut into discourse units, and these behind their commas; a piece that still does not fit is left
     out. The same words stand `copies` times at most: a second place may be the one that a citation must point at.
 
+    Measured as SpanR (`evals.reproduce.compress`, 12 questions of each of eight sets: SQuAD, Chroma's, contracts, news,
+    filings, scientific claims, two multi-hop sets), in the recipe `edu`, on the questions its weights were chosen on:
+
+        tokens of context                        128    256    512   1024   2048
+        whole hits                              18.7   64.0   82.3   90.7   95.6
+        sentences by `compressors/extract`      61.8   75.2   83.2   89.4   95.3
+        these                                   64.2   77.3   84.2   92.2   95.8
+        `compressors/bubble`                    62.5   78.5   85.9   93.7   95.6
+
+    Ahead of whole hits at 128 and 256; against the others intervals mostly hold 0. `regions` and `shorten` lost there
+    and are off; `grain: edu` is better at 64 tokens where answers are short, and worse on contracts.
+
     Args:
         hits: n >= 0; their order has no effect, their scores do.
 
