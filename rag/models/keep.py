@@ -7,6 +7,11 @@ the passage there: one pass a passage, where scoring sentences one by one takes 
 
 The reading was learned by `evals/training/keep.py` from gold spans of SQuAD v1.1 (Rajpurkar et al., EMNLP 2016; CC
 BY-SA 4.0) and ContractNLI (Koreeda and Manning, Findings of EMNLP 2021; CC BY 4.0). It holds no text of these sets.
+
+On 20 passages of 200 tokens it takes 0.57 of the time of scoring their sentences one by one. As the scorer of
+`compressors/edu`, on two sets it did not see, 12 questions each, SpanR in 128, 256, 512 and 1,024 tokens:
+73.8 80.6 100.0 100.0 against 73.8 92.8 97.3 100.0 on Chroma's, 67.8 72.6 77.9 88.9 against 67.8 76.9 81.0 88.9 on
+HotpotQA. Behind at 256, so it is an option for speed, not a default.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pytest
 from compressors.adaptive import Adaptive
 from compressors.edu import Edu
 from evals.reproduce import compress
+from rag.models import keep
 
 PINNED: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "evals" / "expected" / "compress.json").read_text(encoding="utf-8")
@@ -63,6 +64,13 @@ def test_docstrings_say_what_is_pinned() -> None:
             assert f"{PINNED['mean'][row]['tokens'][budget]:,.0f}" in told
         assert f"{-PINNED['mean']['adaptive']['less_edu'][budget][0]:.1f}" in told
     assert f"{sum(one['n'] for one in PINNED['sets'].values())} questions" in told
+
+
+def test_the_mask_says_what_is_pinned() -> None:
+    said = " ".join((keep.__doc__ or "").split())
+    for found in PINNED["detail"].values():
+        mine, other = (" ".join(f"{x:.1f}" for x in found[row][:4]) for row in ("edu, mask", "edu"))
+        assert f"{mine} against {other}" in said
 
 
 def test_the_page_has_the_rows_of_two_sets() -> None:
