@@ -25,7 +25,7 @@ NAME = "compressors/mask"
 class Mask:
     """Keep what a token-level keep model marks: a threshold, a budget, or both.
 
-    Provence (Chirkova et al., ICLR 2025, https://arxiv.org/abs/2501.16214) prunes each passage by a mask over its
+    The pruner of Chirkova et al. (ICLR 2025, https://arxiv.org/abs/2501.16214) prunes each passage by a mask over its
     tokens, read together with the question, and keeps the sentences whose tokens are kept. Departures: a sentence's
     score is the mean of its tokens' log-odds, not a share above a threshold; the best fill a hard budget, and those
     below `least` go even where there is room; all passages compete. Lists, tables and sentences are units, a row keeps

@@ -1,7 +1,7 @@
 """What a reader of (question, passage) would keep of the passage, word by word: a mask from a cross-encoder's states.
 
 A token-level keep model gives each token of a passage, read whole and beside the question, the log-odds that it belongs
-to what answers the question (Provence: Chirkova et al., ICLR 2025, https://arxiv.org/abs/2501.16214). Ours is a linear
+to what answers the question (Chirkova et al., ICLR 2025, https://arxiv.org/abs/2501.16214). Ours is a linear
 reading of two inner layers of the embedded cross-encoder (`rag.models.states`), which has seen the question and all of
 the passage there: one pass a passage, where scoring sentences one by one takes a pass each and hides their context.
 
