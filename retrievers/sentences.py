@@ -54,8 +54,8 @@ class Sentences:
     Every vector is compared.
 
     Both weights were chosen on Chroma's questions with all-MiniLM-L6-v2 (`evals/reproduce/chroma_best.py`): recall in
-    five chunks rises from 75.6 to 81.4 with langchain's recursive splitter and from 77.1 to 84.4 with
-    `chunkers/structure` at 220, in 1,024 tokens from 78.5 to 84.0 and from 77.0 to 83.5. With bge-small on SQuAD
+    five chunks rises from 75.6 to 81.4 with langchain's recursive splitter and from 78.7 to 85.1 with
+    `chunkers/structure` at 220, in 1,024 tokens from 78.5 to 84.0 and from 77.3 to 83.3. With bge-small on SQuAD
     articles, 300 questions, not looked at for the choice (`evals/reproduce/sentence_vectors.py`), recall of gold
     characters rises against `retrievers/dense` in 256 tokens from 82.0 to 87.3 (+5.3, 95 %: 2.0 to 9.0), in 512 from
     91.7 to 94.7 (+3.0, 95 %: 0.3 to 5.7), in 1,024 from 95.0 to 97.3 (+2.3, 95 %: 0.3 to 4.7).
