@@ -74,7 +74,8 @@ def server(service: Service) -> MCPServer[Any]:
             raise ToolError(str(service.problem(error))) from None
 
     def tool(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        return made.tool(name, annotations=READS)
+        listed: Callable[[Callable[..., Any]], Callable[..., Any]] = made.tool(name, annotations=READS)
+        return listed
 
     @tool("search")
     async def search(question: Question, k: Annotated[int, Field(ge=1, le=100)] = 10, index: Name = None,
