@@ -145,9 +145,11 @@ GATES: Mapping[str, Gate] = {
 }
 ABROAD_GATE = _gate(
     # German, French, Spanish, Italian, Portuguese, Dutch, Russian, Polish: what cancels, and the machine
-    "ignorier vergiss vergessen missachte verwirf übergeh beachte setz ki sprachmodell chatbot assistent künstliche "
-    "ignore ignorez oublie oubliez tiens tenez néglige négligez abstraction désobéis ia i assistant langage "
-    "olvida olvide omiso hagas descarta descarte desobedece asistente lenguaje "
+    "ignorier vergiss vergessen missachte verwirf übergeh beachte setz ki sprachmodell chatbot künstliche "
+    "assistent "  # codespell:ignore
+    "ignore ignorez oublie oubliez tiens tenez néglige négligez abstraction désobéis ia i assistant "
+    "langage "  # codespell:ignore
+    "olvida olvide omiso hagas descarta descarte desobedece asistente lenguaje "  # codespell:ignore
     "dimentica trascura seguire tenere scarta ai assistente linguistico esqueç esquece "
     "desconsidera desconsidere siga linguagem negeer vergeet sla buiten taalmodel kunstmatige "
     "игнорируй проигнорируй забудь следуй обращай отбрось отмени ии языков нейросет искусственн ассистент чат чатбот "
