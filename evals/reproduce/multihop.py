@@ -36,7 +36,7 @@ from retrievers.several import several
 __all__ = ["BUDGETS", "PLAIN", "SETS", "harm", "reproduce"]
 
 SETS = ("musique", "twowiki", "hotpotqa")
-PLAIN = ("nq_open", "pubmedqa", "scifact", "clapnq")
+PLAIN = ("nq_open", "scifact", "clapnq", "pubmedqa")
 BUDGETS = (256, 512)
 LIMIT = 40
 CUT = 12
