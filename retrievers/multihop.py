@@ -61,8 +61,8 @@ class MultiHop:
     passage also with its bridge in front, the sentence of a better passage that names it; where both together score
     above the bridge alone, the higher score counts.
 
-    Measured (`python -m evals.reproduce multihop`), the recipe on the first 20 questions each of three sets its constants
-    never saw, mean of the sets, 95 %: R@5 +17.9 (+12.4 to +23.6) points ahead of the hybrid search with its
+    Measured (`python -m evals.reproduce multihop`), the recipe on the first 20 questions of three sets each, which its
+    constants never saw, mean of the sets, 95 %: R@5 +17.9 (+12.4 to +23.6) points ahead of the hybrid search with its
     cross-encoder, all found in five +33.3 (+21.7 to +45.0); ahead of vectors alone +18.1 (+12.5 to +23.6) and
     +33.3 (+21.7 to +45.0). Of 300 plain questions (nq_open) the router sends 31 over several passages; the first 20
     of those lose nothing.
