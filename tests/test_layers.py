@@ -130,3 +130,8 @@ def test_the_root_holds_what_the_layout_says() -> None:
         path.name for path in ROOT.iterdir() if not path.name.startswith(".") and not path.name.endswith(".egg-info")
     }
     assert there - made == allowed & there, f"not in the layout: {sorted(there - made - allowed)}"
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(set(names)) == sorted(names), "pytest finds a module by its name alone: rename one of each pair"
