@@ -4,7 +4,15 @@ The search is `questions` by rule over a graph of names on BM25. Each question i
 reader `evidence` by rule, and with SmolLM2-135M as both. Held of every pass: calls within the limits, every claim's
 words and every citation a slice of its document.
 
-Nothing is pinned yet: a question takes about 10 seconds of one core, most of it the model's.
+21 questions, gains with 95 %:
+
+               n  R@5 rules  model                    gain  F1 rules  model                 gain
+    musique     7    71.4    71.4     +0.0 (+0.0 to +0.0)    0.0    0.0     +0.0 (+0.0 to +0.0)
+    twowiki     7    92.9    96.4    +3.6 (+0.0 to +10.7)   18.6   32.9   +14.3 (+0.0 to +42.9)
+    hotpotqa    7   100.0    92.9    -7.1 (-21.4 to +0.0)    0.0    0.0     +0.0 (+0.0 to +0.0)
+
+No pass had a fault. Calls a question: 1.8 of the ledger, at most 4, and 2.0 of the reader, at most 2. Claims:
+31 rejected, 6 supported, 2 withdrawn. A model this small adds nothing; what it gets wrong is caught.
 """
 
 from __future__ import annotations

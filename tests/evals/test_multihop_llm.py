@@ -15,6 +15,7 @@ from evals.reproduce import multihop_llm
 from rag.models.llm import Message, Reply
 from rag.types import Citation
 
+FILE = Path(multihop_llm.__file__).parents[1] / "expected" / "multihop_llm.json"
 TEXTS = {
     "lind": "Ada Lind was an engineer. Ada Lind was born in the town of Orm.",
     "harbour": "The harbour of Vell was dredged by Ada Lind in 1904.",
@@ -73,3 +74,17 @@ def test_every_kind_of_fault_is_seen(passed: Any) -> None:
     assert dict(found) == {
         "calls": 1, "rounds": 1, "passages": 1, "stop without a reason": 1, "claims without words": 1, "citations": 1
     }  # fmt: skip
+
+
+def test_what_is_pinned_has_no_fault_and_is_what_is_said() -> None:
+    pinned = json.loads(FILE.read_text())
+    assert sum(pinned["faults"].values()) == 0
+    assert pinned["most calls"][0] <= multihop_llm.LEDGER_CALLS
+    assert pinned["most calls"][1] <= multihop_llm.READER_CALLS
+    told = " ".join((multihop_llm.__doc__ or "").split())
+    total = sum(one["n"] for one in pinned["sets"].values())
+    assert f"{total} questions" in told
+    for one in pinned["sets"].values():
+        for metric in ("R@5", "F1"):
+            value, low, high = one[metric]["gain"]
+            assert f"{value:+.1f} ({low:+.1f} to {high:+.1f})" in told
