@@ -34,7 +34,7 @@ __all__ = ["FIXED", "SETS", "made", "measured", "reproduce", "speed"]
 
 SETS = ("multihop/musique", "multihop/2wikimultihopqa", "multihop/hotpotqa", "musique", "twowiki", "hotpotqa")
 FIXED = ("multihop/2wikimultihopqa", "multihop/hotpotqa")  # on their first halves
-SYLLABLES = "ba bel cor dan el fin gar hol in jor kel lin mar nor os pel quin ros sal tor ul ver wil yor zan".split()  # noqa: SIM905
+SYLLABLES = "ba bel cor dan el fin gar hol in jor kel lin mar nor os pel quin ros sal tor ul ver wim yor zan".split()  # noqa: SIM905
 
 
 def measured(folder: Path, seed: int, *, titles: bool, only: int | None = None, limit: int | None = None) -> Any:
