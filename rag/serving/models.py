@@ -128,6 +128,16 @@ class DropOut(HitOut):
     reason: str
 
 
+class LeftOut(BaseModel):
+    """Where a hit stood that a stage left out, and why."""
+
+    doc: str
+    start: int
+    end: int
+    stage: str
+    reason: str
+
+
 class StageOut(BaseModel):
     """What one stage did; lists hold the first 50, the counts tell all."""
 
@@ -152,6 +162,7 @@ class AnswerOut(BaseModel):
     status: str = Field(description="`answered`, `abstained`, or `retrieved` where the pipeline has no reader")
     citations: list[Cited]
     context: list[Evidence]
+    dropped: list[LeftOut]
     tokens: int | None
     confidence: float | None
     usage: dict[str, float]

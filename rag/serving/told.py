@@ -31,6 +31,10 @@ def answer(given: Answer) -> dict[str, Any]:
         "status": given.status,
         "citations": [{"doc": c.doc, "start": c.start, "end": c.end, "quote": c.quote} for c in given.citations],
         "context": context,
+        "dropped": [
+            {"doc": d.hit.doc, "start": d.hit.start, "end": d.hit.end, "stage": d.stage, "reason": d.reason}
+            for d in (() if hits is None else hits.drops)
+        ],
         "tokens": None if hits is None else hits.tokens,
         "confidence": given.confidence,
         "usage": dict(given.usage),

@@ -52,6 +52,7 @@ def test_other_machines_need_a_token(rag: Rag, folder: Path, monkeypatch: pytest
 
 
 def test_an_address_of_another_machine_is_told(rag: Rag, folder: Path) -> None:
+    pytest.importorskip("fastapi")
     done = rag("serve", folder, "--host", "192.0.2.1", "--without-token", "--port", "0")
     assert (done.code, done.err) == (2, "rag: --host 192.0.2.1: is no address of this machine.\n")
 

@@ -60,7 +60,11 @@ def test_any_question_is_bounded(question: str) -> None:
     assert hits.notes["retrievers/bridge"]["things"] <= 5
 
 
-WORDS = st.lists(st.sampled_from(["ada", "lind", "osk", "vell", "mill", "river", "stone", "turbine", "guild"]), min_size=1, max_size=8)
+WORDS = st.lists(
+    st.sampled_from(["ada", "lind", "osk", "vell", "mill", "river", "stone", "turbine", "guild"]),
+    min_size=1,
+    max_size=8,
+)
 
 
 @settings(max_examples=30, deadline=None)
