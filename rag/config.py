@@ -67,7 +67,7 @@ def read(source: str | Path | Mapping[str, Any], *, set: Sequence[str] = ()) -> 
 
 def _file(source: str | Path) -> Located:
     path = Path(source)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not path.is_file():
         path = RECIPES / f"{source}.yaml"
         if not path.is_file():
             near = difflib.get_close_matches(str(source), recipes(), n=1)

@@ -163,3 +163,9 @@ def test_the_entry_point_table_matches_the_installed_metadata() -> None:
 def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(UnknownStage, match="A name is kind/name, with kind one of"):
         registry.find("nonsense")
+
+
+def test_a_folder_with_a_recipes_name_does_not_hide_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lexical").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config.load("lexical") == config.load(Path(config.RECIPES) / "lexical.yaml")
