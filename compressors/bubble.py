@@ -49,7 +49,8 @@ class Bubble:
     Measured on multi-hop questions, words alone, sentences of ten paragraphs (`evals.reproduce.support`): all support
     sentences kept at 128 / 256 words for 58 / 84 % of 100 HotpotQA questions (sentences with their titles by BM25:
     39 / 69; without the bridge 49 / 74) and for 60 / 80 % of 200 2Wiki questions (29 / 44; 34 / 50).
-    The weights were chosen while looking at these very questions. On three sets that chose none: 33 / 52 against
+    The weights were chosen while looking at these very questions. On three sets that chose none,
+    though samples of them were seen while the bridge and the lead were changed: 33 / 52 against
     22 / 42 % of 91 MuSiQue questions, and no sure difference on news facts (37 / 55 against 35 / 55)
     and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off.
 
