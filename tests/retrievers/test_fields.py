@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 
@@ -170,9 +171,16 @@ def test_building_with_fields_takes_time_in_proportion_to_the_leaves():
         ends = [i for i, c in enumerate(text, 2) if c == "."]
         made = flat(Document("d", text), list(zip([0, *ends[:-1]], ends, strict=True)))
         made = noted(made, "keywords", {i + 1: [Note(f"elm {i}", (), "x", True)] for i in range(n)})
-        began = time.process_time()
-        built(BM25(fields={"keywords": 0.5}, path=False), [made])
-        return time.process_time() - began
+        spent = []
+        for _ in range(3):
+            began = time.process_time()
+            built(BM25(fields={"keywords": 0.5}, path=False), [made])
+            spent.append(time.process_time() - began)
+        return min(spent)
 
     seconds(100)
-    assert seconds(8_000) < 14 * max(seconds(2_000), 0.01)
+    gc.disable()  # of what other tests left behind
+    try:
+        assert seconds(8_000) < 14 * max(seconds(2_000), 0.01)
+    finally:
+        gc.enable()
