@@ -13,6 +13,7 @@ from evals.report.facts import gather
 from evals.report.write import one_question, report
 from rag.errors import DataError
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 METRICS = "R@1,EM,Abstain,SpanR@4tok,SpanR@16tok,SpanR@64tok,SpanP@16tok,Context,Seconds,PoisonF1"
 
 
@@ -114,3 +115,24 @@ def test_the_script_parses(tmp_path):
 
     (tmp_path / "page.js").write_text(SCRIPT)
     subprocess.run(["node", "--check", str(tmp_path / "page.js")], check=True)
+
+
+@pytest.mark.service
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine")
+def test_the_search_box_narrows_the_questions_by_words_and_by_id(finished, data):
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra probe is not installed")
+    questions = gather(finished, data)["questions"]
+    sought = questions[0]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        problems = []
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.goto(report(finished).resolve().as_uri())
+        for typed in ("", sought["text"].upper(), sought["id"], "no question says this", ""):
+            tab.fill("#find", typed)
+            left = sum(typed.lower() in f"{one['id']} {one['text']}".lower() for one in questions)
+            assert tab.locator("#list > *").count() == left, typed
+            assert tab.locator("#count").inner_text() == f"{left} of {len(questions)} questions"
+        browser.close()
+    assert not problems
