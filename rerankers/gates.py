@@ -3,7 +3,8 @@
 The patterns of `phrases.py`, `cancels.py` and `abroad.py` are long, and most passages hold none of the words that they
 turn on. A text is read once into the beginnings of its words; a pattern is only tried where the text has a beginning of
 every group listed for it here (or one of its marks). A gate may let through what does not match; it shuts out no match
-but for words that run on (`youth` for `you`): the tests draw texts from the patterns themselves and from known orders.
+but for short words that run on (`youth` for `you`): the tests draw texts from the patterns themselves and from known
+orders.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 __all__ = ["ABROAD_GATE", "GATES", "Gate", "Seen", "seen"]
 
-LENGTH = 5  # letters of a beginning
+SHORT, LENGTH = 4, 5  # letters of a beginning: `obey` must be found in `obeying`, and `rules` is not `ruler`
 LETTERS = re.compile(r"[^\W\d_]+")
 PLAIN = str.maketrans({"\u0307": None, "ı": "i", "ſ": "s"})  # what lower case leaves of letters that match i and s
 
@@ -34,7 +35,8 @@ class Seen(NamedTuple):
 def seen(text: str) -> Seen:
     """The text read once."""
     low = text.lower().translate(PLAIN) if not text.isascii() else text.lower()
-    return Seen(low, {word[:LENGTH] for word in LETTERS.findall(low)})
+    words = set(LETTERS.findall(low))
+    return Seen(low, {word[:LENGTH] for word in words} | {word[:SHORT] for word in words})
 
 
 class Gate(NamedTuple):
