@@ -13,6 +13,8 @@ words and every citation a slice of its document.
 
 No pass had a fault. Calls a question: 1.8 of the ledger, at most 4, and 2.0 of the reader, at most 2. Claims:
 31 rejected, 6 supported, 2 withdrawn. A model this small adds nothing; what it gets wrong is caught.
+
+Finished questions are kept in a file beside the one that `--vectors` names: a study that was cut goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import json
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from rag.models.llm import LLM
     from rag.types import Answer, Hits
 
-__all__ = ["SETS", "asked", "reproduce", "wrong"]
+__all__ = ["SETS", "Kept", "asked", "passed", "reproduce", "wrong"]
 
 SETS = ("musique", "twowiki", "hotpotqa")
 LEDGER_CALLS, READER_CALLS = 4, 2
@@ -105,41 +108,64 @@ def wrong(hits: Hits, answer: Answer, texts: Callable[[str], str]) -> Counter[st
     return faults
 
 
+def passed(item: Item, bind: Callable[[Ledger], Any], llm: LLM, data: Dataset) -> dict[str, Any]:
+    """One question by rule and with the model: scores, faults, and what the model's pass notes."""
+    row: dict[str, Any] = {"id": item.id}
+    faults: Counter[str] = Counter()
+    for way, model in (("rules", None), ("model", llm)):
+        hits, answer = asked(item, bind(ledger(model)), model)
+        score = 100 * recall(distinct(hit.doc for hit in hits), item.qrels, 5)
+        row[way] = [score, 100 * f1(answer.text, item.answers)]
+        faults += wrong(hits, answer, data.text)
+    note, read = hits.notes["retrievers/ledger"], answer.notes["readers/evidence"]
+    ways = Counter({f"ledger {way}": n for way, n in note.get("ways", {}).items()}) + Counter([f"reader {read['way']}"])
+    claims = Counter(one["status"] for one in note["claims"])
+    claims["rejected"] += note["rejected"]
+    row |= {"calls": [note["calls"], read.get("calls", 0)], "faults": dict(faults), "ways": dict(ways)}
+    row |= {"claims": dict(claims), "stopped": note["stopped"]}
+    return {**row, "printed": printed(hits) if any("claim" in one for one in note["claims"]) else ""}
+
+
+class Kept:
+    """Rows of finished questions in a file of lines, so that a study that was cut goes on where it was."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path is not None and path.is_file() else []
+        self.rows: dict[tuple[str, ...], dict[str, Any]] = {tuple(row["key"]): row for row in map(json.loads, lines)}
+
+    def row(self, key: tuple[str, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The row kept under a key, else the one made now."""
+        if key not in self.rows:
+            self.rows[key] = {"key": list(key), **make()}
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(self.rows[key]) + "\n")
+        return self.rows[key]
+
+
 def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]:
     """Every question by rule and with the model."""
     if given.data is None:
         raise DataError(f"multihop-llm: needs --data FOLDER, the folder that holds {', '.join(SETS)}.")
     limit = given.limit or 34
     llm = EmbeddedLLM()
+    kept = Kept(None if given.vectors is None else Path(given.vectors).parent / "multihop_llm.jsonl")
     result: dict[str, Any] = {"seed": given.seed, "model": llm.name, "sets": {}, "faults": {}, "ways": {}}
-    faults: Counter[str] = Counter()
-    ways: Counter[str] = Counter()
-    claims: Counter[str] = Counter()
-    stops: Counter[str] = Counter()
-    lines, calls, shown = [], [], ""
+    every: list[dict[str, Any]] = []
+    lines = []
     for name in SETS:
         data = load(Path(given.data) / name)
         items = [item for item in data.items if item.qrels][:limit]
         bind = opened(data)
-        rows: dict[str, list[list[float]]] = {"rules": [], "model": []}
+        rows = []
         for number, item in enumerate(items):
             tell(f"{name} {number + 1} of {len(items)}\n")
-            for way, model in (("rules", None), ("model", llm)):
-                hits, answer = asked(item, bind(ledger(model)), model)
-                score = 100 * recall(distinct(hit.doc for hit in hits), item.qrels, 5)
-                rows[way].append([score, 100 * f1(answer.text, item.answers)])
-                faults += wrong(hits, answer, data.text)
-            note, read = hits.notes["retrievers/ledger"], answer.notes["readers/evidence"]
-            calls.append([note["calls"], read.get("calls", 0)])
-            ways.update({f"ledger {way}": n for way, n in note.get("ways", {}).items()})
-            ways[f"reader {read['way']}"] += 1
-            claims.update(one["status"] for one in note["claims"])
-            claims["rejected"] += note["rejected"]
-            stops[note["stopped"]] += 1
-            shown = shown or (printed(hits) if any("claim" in one for one in note["claims"]) else "")
+            rows.append(kept.row((llm.fingerprint, name, item.id), partial(passed, item, bind, llm, data)))
+        every += rows
         told: dict[str, Any] = {"n": len(items)}
         for i, metric in enumerate(("R@5", "F1")):
-            one, other = ([row[i] for row in rows[way]] for way in ("rules", "model"))
+            one, other = ([row[way][i] for row in rows] for way in ("rules", "model"))
             moved = paired(one, other, seed=given.seed)
             told[metric] = {
                 "rules": [round(v, 3) for v in interval(one, seed=given.seed)[:3]],
@@ -149,10 +175,16 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
         result["sets"][name] = told
         cells = [f"{told[m][w][0]:.1f}" for m in ("R@5", "F1") for w in ("rules", "model")]
         lines.append([name, str(len(items)), *cells])
+    faults, ways, claims = (
+        sum((Counter(row[key]) for row in every), Counter()) for key in ("faults", "ways", "claims")
+    )
     result["faults"] = {key: faults[key] for key in sorted({*faults, "calls", "claims without words", "citations"})}
     result |= {"ways": dict(sorted(ways.items())), "claims": dict(sorted(claims.items()))}
-    result |= {"stops": dict(sorted(stops.items())), "most calls": np.max(calls, axis=0).tolist()}
+    result["stops"] = dict(sorted(Counter(row["stopped"] for row in every).items()))
+    calls = [row["calls"] for row in every]
+    result["most calls"] = np.max(calls, axis=0).tolist()
     result["mean calls"] = [round(float(v), 3) for v in np.mean(calls, axis=0)]
+    shown = next((row["printed"] for row in every if row["printed"]), "")
     head = f"faults {sum(faults.values())}; claims {result['claims']}; stops {result['stops']}\n{shown}\n"
     result["table"] = head + as_table("set|n|R@5 rules|R@5 model|F1 rules|F1 model", lines)
     return result

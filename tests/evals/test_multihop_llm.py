@@ -76,6 +76,18 @@ def test_every_kind_of_fault_is_seen(passed: Any) -> None:
     }  # fmt: skip
 
 
+def test_a_study_that_was_cut_asks_only_what_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    first = {"model": [50.0, 12.5], "printed": "a claim — „quoted“"}
+    assert multihop_llm.Kept(file).row(("m", "set", "q1"), lambda: first)["model"] == [50.0, 12.5]
+    asked: list[str] = []
+    kept = multihop_llm.Kept(file)
+    rows = [kept.row(("m", "set", q), lambda q=q: asked.append(q) or {"id": q}) for q in ("q1", "q2")]  # type: ignore[misc]
+    assert asked == ["q2"]
+    assert rows[0] == {"key": ["m", "set", "q1"], **first}
+    assert multihop_llm.Kept(None).rows == {}
+
+
 def test_what_is_pinned_has_no_fault_and_is_what_is_said() -> None:
     pinned = json.loads(FILE.read_text())
     assert sum(pinned["faults"].values()) == 0
