@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rag.types import Hits
 
-__all__ = ["CUTS", "Passages", "against", "half", "means"]
+__all__ = ["CUTS", "Passages", "against", "asked_in", "half", "means"]
 
 CUTS = ("R@2", "R@5", "R@10", "AllR@2", "AllR@5", "AllR@10")
 Values = Mapping[str, "NDArray[np.float64]"]
@@ -35,6 +35,17 @@ Values = Mapping[str, "NDArray[np.float64]"]
 def half(question: str) -> int:
     """0 or 1, by the checksum of a question's id: constants are fixed on the first half and shown on the second."""
     return hashlib.md5(question.encode(), usedforsecurity=False).digest()[0] & 1
+
+
+def asked_in(folders: Iterable[Path], only: int | None = None) -> frozenset[str]:
+    """Texts of the questions of sets, so that what fixed constants is left out wherever it is asked again.
+
+    Args:
+        folders: sets; one that is not there has none.
+        only: which half of the questions, see `half`; None for both.
+    """
+    there = [folder for folder in folders if folder.is_dir()]
+    return frozenset(item.text for one in there for item in load(one).items if only in (None, half(item.id)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +57,21 @@ class Passages:
         titles: whether documents keep their titles; without them neither an index nor a graph sees any.
         limit: questions at most, the first ones.
         only: which half of the questions, see `half`; None for both.
+        but: texts of questions that are left out.
     """
 
     folder: Path
     titles: bool = True
     limit: int | None = None
     only: int | None = None
-    _parts: dict[str, Any] = field(default_factory=dict)
+    but: frozenset[str] = frozenset()
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
         """The questions with something relevant."""
         with_gold = [item for item in load(self.folder).items if any(grade > 0 for grade in item.qrels.values())]
-        return tuple(item for item in with_gold if self.only in (None, half(item.id)))[: self.limit]
+        kept = [item for item in with_gold if self.only in (None, half(item.id)) and item.text not in self.but]
+        return tuple(kept[: self.limit])
 
     @cached_property
     def store(self) -> MemoryStore:
