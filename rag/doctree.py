@@ -242,7 +242,13 @@ class Node:
     @property
     def path(self) -> tuple[str, ...]:
         """Headings from the outermost section down to this node's own; empty ones left out."""
-        return tuple(n.title for n in (*self.ancestors, self) if n.title)
+        tree, at, found = self.tree, self.index, list[str]()
+        while at >= 0:
+            start, end = tree.titles[at].tolist()
+            if end > start:
+                found.append(tree.document.text[start:end])
+            at = int(tree.parent[at])
+        return tuple(reversed(found))
 
     @property
     def repeats(self) -> tuple[tuple[int, int], ...]:
