@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,12 +40,12 @@ def term_table(question: str, words: Sequence[frozenset[str]]) -> NDArray[np.flo
 
     A term weighs its idf among the units; one that no unit has weighs nothing.
     """
-    frequency = Counter(word for one in words for word in one)
-    wanted = [word for word in sorted(set(terms(question))) if frequency[word]]
-    if not wanted:
-        return np.zeros((len(words), 0))
-    weight = np.array([math.log1p(len(words) / frequency[word]) for word in wanted])
-    there = np.array([[word in one for word in wanted] for one in words], dtype=np.float64)
+    asked = sorted(set(terms(question)))
+    there = np.array([[word in one for word in asked] for one in words], dtype=np.float64)
+    there = there.reshape(len(words), len(asked))
+    frequency = there.sum(axis=0)
+    there = there[:, frequency > 0]
+    weight = np.array([math.log1p(len(words) / count) for count in frequency.tolist() if count])
     found: NDArray[np.float64] = there * (weight / weight.sum())
     return found
 

@@ -92,6 +92,11 @@ class Pool:
         return self.above or [heading(hit) for hit in self.hits]
 
     @cached_property
+    def paths(self) -> list[tuple[str, ...]]:
+        """Headings above each hit."""
+        return [hit.path for hit in self.hits]
+
+    @cached_property
     def bags(self) -> list[list[str]]:
         """Terms of the units, in order."""
         return [terms(text) for text in self.texts]
@@ -104,7 +109,10 @@ class Pool:
     @cached_property
     def bare(self) -> frozenset[int]:
         """Units that are headings and nothing else: what stands below shows them anyway."""
-        known = [{" ".join(head.split()) for head in (hit.document.title, *hit.path)} for hit in self.hits]
+        known = [
+            {" ".join(head.split()) for head in (hit.document.title, *path)}
+            for hit, path in zip(self.hits, self.paths, strict=True)
+        ]
         return frozenset(
             k
             for k, (unit, text) in enumerate(zip(self.units, self.texts, strict=True))
@@ -204,7 +212,7 @@ def _choice(pool: Pool, found: NDArray[np.float64], free: list[int], budget: int
     hits = pool.hits
     group = np.array([pool.units[i].hit for i in free], dtype=np.int64)
     names: dict[tuple[str, tuple[str, ...]], int] = {}
-    number = [names.setdefault((hit.doc, hit.path), len(names)) for hit in hits]
+    number = [names.setdefault((hit.doc, path), len(names)) for hit, path in zip(hits, pool.paths, strict=True)]
     section = np.array(number, dtype=np.int64)[group]
     titled = [pool.titled[i] for i in free]
     worth = found[free]

@@ -32,11 +32,11 @@ class Shared(NamedTuple):
     """The runs of words of n units.
 
     Args:
-        size: int64 (n,), distinct runs of each unit.
+        size: n, distinct runs of each unit.
         held: for each unit the numbers of those that another unit has too.
     """
 
-    size: NDArray[np.int64]
+    size: list[int]
     held: list[frozenset[int]]
 
 
@@ -64,36 +64,30 @@ def covered(texts: Sequence[str], order: Sequence[int]) -> dict[int, int]:
         frozenset[int]().union(*(table.held[i] for i, one in enumerate(own) if maybe[i] and one is table))
         for table in (long, short)
     ]
+    line = [f" {' '.join(some)} " for some in words]
     seen: dict[int, Facts] = {}
-    index: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    index: tuple[defaultdict[int, list[int]], ...] = (defaultdict(list), defaultdict(list))
     found: dict[int, int] = {}
     for i, table in enumerate(own):
         kind = 0 if table is long else 1
         if maybe[i]:
-            counts = Counter(other for one in table.held[i] for other in index[kind, one])
-            need = LEAST * table.size[i]
-            alike = sorted((-count, other) for other, count in counts.items() if count >= need)
-            by = next(
-                (
-                    other
-                    for _, other in alike
-                    if (not kind or _within(words[i], words[other])) and _same(texts, order, seen, i, other)
-                ),
-                None,
-            )
+            held = [index[kind][one] for one in table.held[i]]
+            if kind:  # few words in any order say little of what a unit says
+                alike = [other for other in min(held, key=len) if line[i] in line[other]]
+            else:
+                counts = Counter(itertools.chain.from_iterable(held))
+                need = LEAST * table.size[i]
+                near = sorted([(-count, other) for other, count in counts.items() if count >= need])
+                alike = [other for _, other in near]
+            by = next((other for other in alike if _same(texts, order, seen, i, other)), None)
             if by is not None:
                 found[order[i]] = order[by]
                 continue
         for one in () if kind else long.held[i] & asked[0]:
-            index[0, one].append(i)
+            index[0][one].append(i)
         for one in short.held[i] & asked[1]:  # a short unit looks for its words
-            index[1, one].append(i)
+            index[1][one].append(i)
     return found
-
-
-def _within(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether some words stand in others in a row: few words in any order say little of what a unit says."""
-    return f" {' '.join(some)} " in f" {' '.join(others)} "
 
 
 def _shared(flat: NDArray[np.int64], of: NDArray[np.int64], n: int, run: int) -> Shared:
@@ -122,7 +116,7 @@ def _shared(flat: NDArray[np.int64], of: NDArray[np.int64], n: int, run: int) ->
     common = np.bincount(number, minlength=1)[number] > 1
     edges = np.searchsorted(unit[common], np.arange(n + 1)).tolist()
     numbers = number[common].tolist()
-    return Shared(size, [frozenset(numbers[a:b]) for a, b in itertools.pairwise(edges)])
+    return Shared(size.tolist(), [frozenset(numbers[a:b]) for a, b in itertools.pairwise(edges)])
 
 
 class Facts(NamedTuple):

@@ -259,13 +259,15 @@ def _swapped(objective: Objective, costs: Costs, budget: int, filling: Filling) 
         gains = objective.gains(filling.state, rest)
         tried = rest[np.argsort(-gains, kind="stable")[:TRIED]]
         best = (filling.value + 1e-9, -1, -1)
+        group = costs.group[tried]
+        inside = np.bincount(costs.group[filling.order], minlength=len(costs.head)).tolist()
+        charged = costs.unit[tried] + np.where(filling.open[group], 0, costs.head[group])
         for out in filling.order:
             kept = [unit for unit in filling.order if unit != out]
-            alone = sum(costs.group[unit] == costs.group[out] for unit in kept) == 0
-            room = filling.left + int(costs.unit[out]) + (int(costs.head[costs.group[out]]) if alone else 0)
-            group = costs.group[tried]
-            opened = filling.open[group] & ~((group == costs.group[out]) & alone)
-            price = costs.unit[tried] + np.where(opened, 0, costs.head[group])
+            room, price, left = filling.left + int(costs.unit[out]), charged, int(costs.group[out])
+            if inside[left] == 1:  # its group closes
+                room += int(costs.head[left])
+                price = charged + np.where(group == left, costs.head[left], 0)
             state = objective.reached(kept)
             value = objective.value(state) + np.where(price <= room, objective.gains(state, tried), -np.inf)
             k = int(np.argmax(value))

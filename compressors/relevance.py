@@ -101,9 +101,10 @@ def relevance(
         return np.zeros(0)
     of = np.array([unit.hit for unit in pool])
     given = stretched(tamed(np.array([hit.score for hit in hits])))
-    begin = [_begin(hit.document.text) for hit in hits]
+    ends = {doc: _ends(text) for doc, text in {hit.doc: hit.document.text for hit in hits}.items()}
+    begin = [ends[hit.doc][0] for hit in hits]
     short = [
-        hit.end >= len(hit.document.text.rstrip()) and n <= SHORT
+        hit.end >= ends[hit.doc][1] and n <= SHORT
         for hit, n in zip(hits, np.bincount(of, minlength=len(hits)).tolist(), strict=True)
     ]
     first = np.array([unit.start <= begin[unit.hit] and short[unit.hit] for unit in pool])
@@ -119,10 +120,10 @@ def tamed(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _begin(text: str) -> int:
-    """Where the first character of a text stands that is not white space."""
+def _ends(text: str) -> tuple[int, int]:
+    """Where the first character of a text stands that is not white space, and the end of the last."""
     found = BLANK.match(text)
-    return found.end() if found else 0
+    return found.end() if found else 0, len(text.rstrip())
 
 
 def stretched(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,25 +75,29 @@ def match(
     if not texts or not wanted:
         return np.zeros(len(texts))
     bags = [terms(t) for t in texts] if bags is None else bags
-    frequency = Counter(w for bag in bags for w in set(bag))
+    asked = frozenset(wanted)
+    has = [asked.intersection(bag) for bag in bags]
+    frequency = Counter(w for words in has for w in words)
     size = len(texts)
-    idf = {w: math.log1p((size - frequency[w] + 0.5) / (frequency[w] + 0.5)) for w in set(wanted)}
+    idf = {w: math.log1p((size - frequency[w] + 0.5) / (frequency[w] + 0.5)) for w in dict.fromkeys(wanted)}
     best = sum(idf.values()) or 1.0
     mean = sum(map(len, bags)) / size or 1.0
     pairs = set(itertools.pairwise(wanted))
     known = {head: set(terms(head)) for head in set(heads or ())}
     above = [known[head] for head in heads] if heads is not None else [set[str]()] * size
     found = np.zeros(size)
-    for i, bag in enumerate(bags):
-        counts = Counter(bag)
+    for i, (bag, own) in enumerate(zip(bags, has, strict=True)):
+        if not own and asked.isdisjoint(above[i]):
+            continue
         norm = 1.2 * (0.7 + 0.3 * len(bag) / mean)
         score = 0.0
         for word, weight in idf.items():
-            if counts[word]:
-                score += weight * counts[word] * 2.2 / (counts[word] + norm)
+            if word in own:
+                count = bag.count(word)
+                score += weight * count * 2.2 / (count + norm)
             elif word in above[i]:
                 score += 0.5 * weight
-        side = pairs.intersection(itertools.pairwise(bag))
+        side = pairs.intersection(itertools.pairwise(bag)) if own else ()
         score += 0.5 * sum(min(idf[a], idf[b]) for a, b in sorted(side))
         found[i] = score / best
     return found

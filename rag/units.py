@@ -50,8 +50,9 @@ def units(hits: Iterable[Hit]) -> list[Unit]:
     for i, hit in enumerate(hits):
         text, seen = hit.document.text, taken.setdefault(hit.doc, [])
         for start, end in hit.spans:
+            near = [one for one in seen if one[1] > start and one[0] < end]
             for a, b, needs in cut(text, start, end):
-                for free in _outside(a, b, seen):
+                for free in _outside(a, b, near) if near else ((a, b),):
                     if text[free[0] : free[1]].strip():
                         found.append(Unit(i, *free, needs))  # noqa: PERF401 - a nested comprehension reads worse
         seen.extend(hit.spans)
