@@ -66,7 +66,7 @@ def names(text: str) -> list[str]:
 
     A name is a row of words with capitals, with particles (`Bank of England`), initials and numbers inside; a date is
     none. Every shorter row within it counts too: where a row holds two names, or a word too many, one of them is the
-    name that another text says. Scripts without capitals have none.
+    name that another text says. `Ada M. Lind` is `ada lind` as well. Scripts without capitals have none.
     """
     found: list[str] = []
     for run in RUN.finditer(text):
@@ -79,8 +79,11 @@ def names(text: str) -> list[str]:
                 if j - i >= MOST_WORDS:
                     break
                 one = key(" ".join(parts[i : j + 1]))
-                if len(one) > 1 and one not in ENGLISH and not all(w in DATES or w.isdecimal() for w in one.split()):
+                words = one.split()
+                if len(one) > 1 and one not in ENGLISH and not all(w in DATES or w.isdecimal() for w in words):
                     found.append(one)
+                    if len(words) == 3 and [len(w) > 1 for w in words] == [True, False, True] and words[1].isalpha():
+                        found.append(f"{words[0]} {words[2]}")
     return found
 
 

@@ -41,6 +41,12 @@ def test_shorter_rows_inside_a_row_count_too() -> None:
     assert {"director john ford", "john ford"} <= set(names("It was made by Director John Ford."))
 
 
+def test_a_name_with_an_initial_is_known_without_it() -> None:
+    assert "ada lind" in names("It was directed by Ada M. Lind.")
+    assert "world ii" not in names("It was built in World War II.")
+    assert "apollo mission" not in names("Of the Apollo 1 Mission nothing is left.")
+
+
 def test_a_title_is_known_without_its_parentheses_and_its_place() -> None:
     assert title_keys("Devotion (1929 film)") == ["devotion 1929 film", "devotion"]
     assert title_keys("Kirkland, Washington") == ["kirkland washington", "kirkland"]
