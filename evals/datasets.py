@@ -138,7 +138,8 @@ def load(folder: str | Path) -> Dataset:
     folder = Path(folder)
     for name in ("corpus.jsonl", "queries.jsonl"):
         if not (folder / name).is_file():
-            raise DataError(f"{folder}: has no {name}. A dataset folder holds corpus.jsonl and queries.jsonl.")
+            why = "" if folder.is_dir() else ": there is no such folder"
+            raise DataError(f"{folder}: has no {name}{why}. A dataset folder holds corpus.jsonl and queries.jsonl.")
     problems: list[Problem] = []
     qrels_path = qrels_file(folder)
     span_path, poison_path = folder / "spans.jsonl", folder / "poison.tsv"

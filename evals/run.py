@@ -215,7 +215,10 @@ def open_run(folder: str | Path) -> dict[str, Any]:
     """
     found = runfolder.read_manifest(Path(folder))
     if found is None:
-        raise DataError(f"{folder}: is not the folder of a run: it has no manifest.json.")
+        why = "it has no manifest.json" if Path(folder).is_dir() else "no such folder"
+        raise DataError(
+            f"{folder}: is not the folder of a run: {why}. Make one with `rag run CONFIG --data DIR --out {folder}`."
+        )
     if found["format"] != runfolder.FORMAT:
         raise DataError(
             f"{folder}: has format {found['format']!r}, this version reads {runfolder.FORMAT}. Run it again."

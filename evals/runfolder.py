@@ -111,8 +111,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a run's manifest: {type(error).__name__}.") from error
+    if isinstance(value, dict) and "generation" in value:
+        raise DataError(f"{folder}: holds an index, not a run. Choose another folder.")
     if not isinstance(value, dict) or "format" not in value:
-        raise DataError(f"{path}: is not the manifest of a run.")
+        raise DataError(f"{path}: is not the manifest of a run. Choose another folder.")
     return value
 
 
@@ -126,8 +128,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
+    except FileExistsError as error:
+        raise DataError(f"{folder}: must be a folder, got a file. Name another folder.") from error
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}.") from error
+        raise DataError(f"{folder}: cannot be written: {error.strerror}. Name another folder.") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,8 +55,13 @@ def read_plan(source: str | Path | Mapping[str, Any]) -> Plan:
         where = str(source)
         try:
             source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"{where}: cannot be read as YAML: {type(error).__name__}.") from error
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{where}: no such file. A sweep is a YAML file with `base` (a recipe or file), `metric` and `grid`."
+            ) from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            what = getattr(error, "problem", None) or getattr(error, "strerror", None) or "it is not UTF-8"
+            raise ConfigError(f"{where}: cannot be read as YAML: {what}. Mend the file.") from error
     if not isinstance(source, Mapping):
         raise ConfigError(f"{where}: must be a mapping with the keys {', '.join(sorted(KEYS))}.")
     unknown = sorted(set(source) - KEYS)

@@ -48,7 +48,7 @@ def load(source: str | Path | Mapping[str, Any], *, set: Sequence[str] = (), all
     Args:
         source: a path, the name of a recipe (`rag show recipes`), or a mapping.
         set: overrides such as `stages[1].k=5` or `rerankers/mmr.k=5`; values are YAML.
-        allow: top-level modules outside the installed stages that `use: module:Class` may name.
+        allow: modules outside the installed stages, and all below them, that `use: module:Class` may name.
 
     Raises:
         ConfigError: names file, line, setting, what is allowed, what came and what to do.
@@ -92,7 +92,9 @@ def _extended(located: Located, seen: tuple[str, ...]) -> Located:
             raise ConfigError(f"{located.where((key,))}: {key!r}: no such key.{hint}")
     version = located.value.get("version", VERSION)
     if version != VERSION:
-        raise ConfigError(f"{located.where(('version',))}: version: must be {VERSION}, got {version!r}.")
+        raise ConfigError(
+            f"{located.where(('version',))}: version: must be {VERSION}, got {version!r}. Write version: {VERSION}."
+        )
     base = located.value.get("extends")
     if base is not None:
         if not isinstance(base, str):
@@ -192,13 +194,21 @@ def _outside(use: str, allow: Sequence[str]) -> Any:
     import importlib
 
     module, _, name = use.partition(":")
-    if module.partition(".")[0] not in allow:
+    if not any(module == one or module.startswith(f"{one}.") for one in allow):
         raise ConfigError(
             f"{use!r} is not an installed stage. Allow its module with --allow {module.partition('.')[0]}."
         )
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # whatever a module of the user's does when it is imported, this is where it is told
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")
+        raise ConfigError(
+            f"{use!r}: its module cannot be imported: {what}. Mend it, or start in its folder."
+        ) from error
     if not hasattr(found, "__dataclass_fields__"):
-        raise ConfigError(f"{use!r}: no such stage class in that module.")
+        raise ConfigError(
+            f"{use!r}: no such stage class in that module. Put @stage before the class, or mend the name."
+        )
     return found
 
 

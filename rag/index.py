@@ -14,6 +14,7 @@ import numpy as np
 from rag import config, indexing
 from rag.errors import ConfigError, RagError, StoreMismatch
 from rag.pipeline import Pipeline, Progress, bound, retrievers_of
+from rag.registry import name_of
 from rag.store.folder import open_store
 from rag.store.parts import part_key
 from rag.types import Answer, Citation, Document, Query
@@ -131,15 +132,19 @@ class Index:
             StoreMismatch: the pipeline's chunker, growers or retrievers would need another index.
         """
         have, want = shape(self.pipeline), shape(pipeline)
+        have_told, want_told = _told(self.pipeline), _told(pipeline)
         for place, made in have.items():
             if want.get(place) != made:
-                built, asked = _apart(made, want.get(place))
+                built, asked = _apart(have_told[place], want_told.get(place))
                 raise StoreMismatch(
-                    f"{place}: this index was built with {built}, the change asks for {asked}."
+                    f"{_named(place, have_told)}: this index was built with {built}, the change asks for {asked}."
                     " Index again, with --out to another folder."
                 )
         if len(want) > len(have):
-            raise StoreMismatch(f"{sorted(set(want) - set(have))[0]}: not part of this index. Index again.")
+            extra = next(place for place in want if place not in have)
+            raise StoreMismatch(
+                f"{_named(extra, want_told)}: not part of this index. Index again, with --out to another folder."
+            )
         return replace(self, pipeline=pipeline)
 
 
@@ -163,6 +168,23 @@ def shape(pipeline: Pipeline) -> Mapping[str, Any]:
     return made
 
 
+def _told(pipeline: Pipeline) -> Mapping[str, Any]:
+    """As `shape`, for a person: of each retriever the settings that decide its part, models by name."""
+    told = dict(shape(pipeline))
+    for i, one in enumerate(retrievers_of(pipeline)):
+        values = ((name, getattr(one, name)) for name in one.shapes_index)
+        told[f"retrievers[{i}]"] = {"use": name_of(type(one))} | {
+            name: str(value.fingerprint) if hasattr(value, "fingerprint") else config.spec(value)
+            for name, value in values
+        }
+    return told
+
+
+def _named(place: str, told: Mapping[str, Any]) -> str:
+    """A retriever by its name, anything else by its place."""
+    return str(told[place]["use"]) if place.startswith("retrievers") else place
+
+
 def _apart(made: Any, asked: Any) -> tuple[str, str]:
     """Two descriptions of a stage, only what differs where it is the same stage."""
     if isinstance(made, Mapping) and isinstance(asked, Mapping) and made.get("use") == asked.get("use"):
@@ -173,7 +195,10 @@ def _apart(made: Any, asked: Any) -> tuple[str, str]:
 
 
 def _short(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)[:200]
+    if value is None:
+        return "none"
+    used = value.get("use") if isinstance(value, Mapping) else None
+    return used or json.dumps(value, ensure_ascii=False, default=str)[:200]
 
 
 def build(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.changes import Changes, Progress, told
-from rag.errors import RagError
+from rag.errors import RagError, StoreError
 from rag.sources import Listing, listing
 from rag.stage import Chunker, Grower, Retriever, fields_of
 from rag.store.corpus import Corpus, Store
@@ -127,6 +127,8 @@ def index(
         StoreError: the folder cannot be written; another process writes it.
         What was there before stays as it was, whatever is raised.
     """
+    if out is not None:
+        _apart(out, sources)
     listed = listing(sources, avoid=out, count=progress is not None)
     given = dict(fingerprint or {})
     cut_digest = _cut_digest(chunker, growers, shape, fingerprints((chunker, growers)) | given)
@@ -197,6 +199,15 @@ def _report(run: Changes, listed: Listing, store: Any, *, published: bool, new: 
         skipped=listed.skipped,
         published=published,
     )
+
+
+def _apart(out: Path, sources: Sequence[str | Path | Document]) -> None:
+    """An index in a folder of sources would hide them: of the index itself nothing is read."""
+    for source in sources:
+        if not isinstance(source, Document) and Path(source).resolve().is_relative_to(out.resolve()):
+            raise StoreError(
+                f"{out}: must be apart from the sources, but {str(source)!r} is in it. Name another folder."
+            )
 
 
 def _silent(done: int, total: int, label: str) -> None:

@@ -62,7 +62,8 @@ def parse(text: str, source: str) -> Located:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{source}:{line}: not YAML: {error.problem or error.context}.") from error
+        hint = ' Put "${NAME}" in quotes.' if "${" in "".join(text.splitlines()[line - 1 : line]) else ""
+        raise ConfigError(f"{source}:{line}: not YAML: {error.problem or error.context}.{hint}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{source}: not YAML: {type(error).__name__}.") from error
     if node is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from rag.located import Located, place_of
 
 __all__ = ["merge", "override"]
 
+PLACES = ("chunker", "growers", "stages")
 STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]")
 
 
@@ -58,23 +60,36 @@ def override(located: Located, change: str) -> Located:
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {change!r}: the value is not YAML.") from error
     path = _path(target.strip(), located.value, change)
+    if path[0] not in PLACES:
+        near = difflib.get_close_matches(str(path[0]), PLACES, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Name a setting as stages[1].k=5 or rerankers/mmr.k=5."
+        raise ConfigError(f"--set {change!r}: must begin with {', '.join(PLACES)}, got {path[0]!r}. {hint}")
     value = copy.deepcopy(located.value)
     holder: Any = value
     for depth, part in enumerate(path[:-1]):
         try:
             holder = holder[part]
         except (KeyError, IndexError, TypeError):
-            raise ConfigError(
-                f"--set {change!r}: there is no {place_of(path[: depth + 1])} in {located.source}."
-            ) from None
+            raise ConfigError(_missing(change, path[: depth + 1], holder)) from None
     last = path[-1]
     if isinstance(holder, list) and not (isinstance(last, int) and last < len(holder)):
-        raise ConfigError(f"--set {change!r}: there is no {place_of(path)} in {located.source}.")
+        raise ConfigError(_missing(change, path, holder))
     if not isinstance(holder, (dict, list)):
         raise ConfigError(f"--set {change!r}: {place_of(path[:-1])} is not a stage, it has no settings.")
     holder[last] = given  # type: ignore[index]  # a list's index is an int, as just checked
     lines = {p: line for p, line in located.lines.items() if p[: len(path)] != path}
     return Located(value, located.source, {**lines, path: f"--set {change}"})
+
+
+def _missing(change: str, path: tuple[str | int, ...], holder: Any) -> str:
+    """That a place is not there, and which are beside it."""
+    above = place_of(path[:-1])
+    beside = [*map(str, holder)] if isinstance(holder, dict) else []
+    if isinstance(holder, list):
+        ends = sorted({0, max(len(holder) - 1, 0)})
+        beside = [f"{above}[{i}]" for i in ends] if holder else []
+    told = (" to " if isinstance(holder, list) else ", ").join(beside) or "nothing"
+    return f"--set {change!r}: there is no {place_of(path)}; {above} has {told}."
 
 
 def _path(target: str, value: Any, change: str) -> tuple[str | int, ...]:

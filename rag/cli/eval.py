@@ -37,7 +37,19 @@ def command(
     dataset = load_dataset(data)
     with progress(quiet=quiet) as bar:
         done = evaluated(pipeline, dataset, metrics, limit=limit, workers=workers, seed=seed, progress=bar)
+    told(dataset, quiet=quiet)
     report(done.metrics, done.failed, json=json, quiet=quiet)
+
+
+def told(dataset: Any, *, quiet: bool) -> None:
+    """Say what is wrong with a dataset that can be run nevertheless."""
+    if dataset.problems:
+        one, count = dataset.problems[0], len(dataset.problems)
+        say(
+            f"rag: {dataset.folder}: {count} problem{'s' * (count > 1)}, the first {one.file}:{one.line}: {one.kind}:"
+            f" {one.detail}. `rag data check {dataset.folder}` lists all.",
+            quiet=quiet,
+        )
 
 
 def report(metrics: dict[str, Any], failed: tuple[str, ...], *, json: bool, quiet: bool, where: str = "") -> None:

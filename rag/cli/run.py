@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
-from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report
+from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report, told
 
 
 def command(
@@ -58,6 +58,7 @@ def command(
             progress=bar,
             cache=None if no_cache else cache or out.parent / ".stages",
         )
+    told(dataset, quiet=quiet)
     for stage in done.reuse:
         why = f", ran {stage.ran}: {stage.why}" if stage.ran else ""
         say(f"rag: {stage.place} ({stage.name}): reused {stage.reused}{why}", quiet=quiet)

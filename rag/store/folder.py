@@ -14,6 +14,7 @@ update; after two updates it must open the folder again, and is told so.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["FAILURES", "FolderStore", "open_store"]
 
 FAILURES = "failures.jsonl"
+DIGEST = re.compile(r"-[0-9a-f]{12}$")
 ATTEMPTS = 5  # a folder updated between reading the manifest and opening its files is read again
 
 
@@ -181,8 +183,10 @@ def read_leaves(at: Path) -> Leaves:
 
 
 def mismatch(where: str, key: str, have: tuple[str, ...]) -> str:
-    """The message for a part that an index lacks."""
-    return (
-        f"{where}: must have been built with {key!r}, got {', '.join(map(repr, have)) or 'no parts'}."
-        " Index again with these settings, or ask with the settings of the index."
-    )
+    """The message for a part that an index lacks: names of retrievers and models, without digests."""
+    asked, built = DIGEST.sub("", key), [DIGEST.sub("", one) for one in have]
+    if asked in built:
+        what = f"was built with other settings of {asked!r}, or another version of its model, than are asked of it now"
+    else:
+        what = f"must have been built with {asked!r}, got {', '.join(map(repr, built)) or 'no parts'}"
+    return f"{where}: {what}. Index again with these settings, or ask with the settings of the index."

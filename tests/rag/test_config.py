@@ -98,7 +98,8 @@ def test_overrides_reach_a_setting_by_place_or_by_name(change: str) -> None:
         ("stages[0].k=-1", r"--set stages\[0\].k=-1: stages\[0\].k \(retrievers/bm25\): must be >= 1"),
         ("=1", "no setting is named"),
         ("stages[0]..k=1", "is not a path"),
-        ("version.x=1", "is not a stage"),
+        ("version.x=1", "must begin with chunker, growers, stages, got 'version'"),
+        ("chunker.size.x=1", "is not a stage"),
     ],
 )
 def test_an_override_that_fits_nowhere_is_refused(change: str, message: str) -> None:

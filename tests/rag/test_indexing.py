@@ -185,7 +185,7 @@ def test_a_part_that_was_not_built_is_named(out: Path) -> None:
     kept, _ = build(three(), out)
     held, _ = build(three())
     for store in (kept, held):
-        with pytest.raises(StoreMismatch, match=r"must have been built with 'other', got 'lengths-"):
+        with pytest.raises(StoreMismatch, match=r"must have been built with 'other', got 'lengths'"):
             store.part("other")
 
 
