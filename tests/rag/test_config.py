@@ -99,7 +99,7 @@ def test_overrides_reach_a_setting_by_place_or_by_name(change: str) -> None:
         ("=1", "no setting is named"),
         ("stages[0]..k=1", "is not a path"),
         ("version.x=1", "must begin with chunker, growers, stages, got 'version'"),
-        ("chunker.size.x=1", "is not a stage"),
+        ("stages[0].use.x=1", "is not a stage"),
     ],
 )
 def test_an_override_that_fits_nowhere_is_refused(change: str, message: str) -> None:
