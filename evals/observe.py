@@ -2,7 +2,8 @@
 
 A metric at a budget runs the pipeline with that budget. Retrievers and rerankers do not read the
 budget, so they run once a question and what follows runs once a budget; a stage that is not installed,
-or says `budgeted = True`, is run again as well. The reader runs once, with the pipeline's own budget.
+or says `budgeted = True`, is run again as well, and so is what follows it, but a cross-encoder reads each pair of a
+question once. The reader runs once, with the pipeline's own budget.
 
 Where no compressor packs the context, it is whole hits in rank order: hits are taken until one does not
 fit, and there it stops, so a larger budget never loses a hit. Their cost is the tokens of their texts.
@@ -23,6 +24,7 @@ from evals.metrics.spans import coverage, kept, omega
 from rag import trace
 from rag.chosen import explained
 from rag.index import check
+from rag.models.score import keeping
 from rag.pipeline import Pipeline, kind_of
 from rag.registry import name_of
 from rag.types import Answer, Hit, Hits, Query, Span
@@ -115,10 +117,12 @@ class Observer:
             RagError: the question cannot be asked, or a stage failed on it.
         """
         query = check(item.query())
-        with trace.record() as spans:
-            values = self._steps(query, read=self.read)
-        found = self._record(item, values, spans)
-        found["at"] = {str(budget): self._at(item, budget, values) for budget in self.budgets}
+        with keeping() as scores:
+            with trace.record() as spans:
+                values = self._steps(query, read=self.read)
+            scores.read = True
+            found = self._record(item, values, spans)
+            found["at"] = {str(budget): self._at(item, budget, values) for budget in self.budgets}
         return found, list(spans)
 
     def _steps(self, query: Query, *, read: bool) -> list[tuple[str, str, Any]]:

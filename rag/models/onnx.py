@@ -25,7 +25,7 @@ import numpy as np
 from rag.errors import ConfigError, ModelError
 from rag.models.embed import unit
 from rag.models.late import Pieces, TokenVectors, read, slices
-from rag.models.score import logits
+from rag.models.score import kept, logits
 from rag.models.tokens import clean
 from rag.models.weights import entry, fingerprint, locate
 from rag.pool import ordered
@@ -170,6 +170,7 @@ class OnnxScorer:
         known = _entry(self.model)
         return known.max_tokens if known else 512
 
+    @kept
     def score(self, query: str, texts: Sequence[str], /) -> NDArray[np.float32]:
         """float32 (n,), logits, higher is better, in the order of the texts.
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,7 +16,7 @@ from rag.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Scorer", "checked_scorer", "logits"]
+__all__ = ["Kept", "Scorer", "checked_scorer", "keeping", "kept", "logits"]
 
 
 @runtime_checkable
@@ -32,6 +36,54 @@ class Scorer(Protocol):
 
         A text's score does not depend on the texts beside it.
         """
+
+
+@dataclass
+class Kept:
+    """Scores of one question at hand.
+
+    Args:
+        scores: by scorer, question and text.
+        read: whether they are given back; until then they are only kept, so that times stay those of the work.
+    """
+
+    scores: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    read: bool = False
+
+
+_kept: ContextVar[Kept | None] = ContextVar("rag_kept_scores", default=None)
+
+
+@contextmanager
+def keeping() -> Iterator[Kept]:
+    """Inside, what a scorer gives is kept, and given back in place of another look once `read` is set.
+
+    For whoever runs the stages of one question again and again, such as once for every budget.
+    """
+    found = Kept()
+    token = _kept.set(found)
+    try:
+        yield found
+    finally:
+        _kept.reset(token)
+
+
+def kept(score: Callable[[Any, str, Sequence[str]], NDArray[np.float32]]) -> Callable[..., NDArray[np.float32]]:
+    """Let a scorer's `score` take part in `keeping`; a text's score must not depend on the texts beside it."""
+
+    @wraps(score)
+    def once(self: Any, query: str, texts: Sequence[str], /) -> NDArray[np.float32]:
+        memo = _kept.get()
+        if memo is None:
+            return score(self, query, texts)
+        keys = [(self.fingerprint, query, text) for text in texts]
+        new = {key: key[2] for key in keys if not memo.read or key not in memo.scores}
+        if new:
+            found = logits(np.asarray(score(self, query, list(new.values()))), len(new), self.name)
+            memo.scores.update(zip(new, found.tolist(), strict=True))
+        return np.array([memo.scores[key] for key in keys], dtype=np.float32)
+
+    return once
 
 
 def checked_scorer(model: Any, by: str) -> None:
