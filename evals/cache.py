@@ -13,6 +13,7 @@ import inspect
 import json
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from evals import runfolder
+from evals.cachesize import Use
 from evals.datasets import Dataset
 from evals.packed import pack, unpack
 from evals.sharing import attempt, replay
@@ -108,21 +110,30 @@ class Reuse:
 class StageCache:
     """A folder of values and indexes, shared by runs, threads and processes.
 
+    Args:
+        folder: where it lies.
+        most: bytes it may have when a run ends; None sets no limit. See `evals.cachesize`.
+
     Raises:
         DataError: the file cannot be opened, or is no such cache.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / "stages.sqlite"
+    def __init__(self, folder: Path, most: int | None = None) -> None:
+        self.folder, self.path, self.most = folder, folder / "stages.sqlite", most
         self._lock = threading.Lock()
+        self._used: set[str] = set()
+        self._index: Path | None = None
+        self._use = Use(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=OFF")  # a torn file costs time, never a result
             self._db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
+            if "used" not in [row[1] for row in self._db.execute("PRAGMA table_info(kept)")]:
+                self._db.execute("ALTER TABLE kept ADD COLUMN used INTEGER NOT NULL DEFAULT 0")
             self._db.execute("CREATE TABLE IF NOT EXISTS grounds (number INTEGER PRIMARY KEY, facts TEXT UNIQUE)")
         except (sqlite3.Error, OSError) as error:
+            self._use.leave()
             raise DataError(f"{self.path}: cannot be opened as a cache: {error}. Delete it or move it.") from error
 
     def _ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -135,11 +146,12 @@ class StageCache:
     def get(self, key: str) -> bytes | None:
         """The bytes kept under a key."""
         rows = self._ask("SELECT value FROM kept WHERE key = ?", (key,))
+        self._used.add(key)
         return rows[0][0] if rows else None
 
     def put(self, key: str, value: bytes) -> None:
         """Keep bytes under a key."""
-        self._ask("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+        self._ask("INSERT OR REPLACE INTO kept (key, value, used) VALUES (?, ?, ?)", (key, value, int(time.time())))
 
     def grounds(self) -> list[dict[str, Any]]:
         """What earlier runs stood on, newest first."""
@@ -151,7 +163,8 @@ class StageCache:
 
     def index_folder(self, facts: Mapping[str, Any]) -> Path:
         """Where the index of these documents lies."""
-        return self.folder / f"index-{_digest([facts[name] for name in BASE])[:12]}"
+        self._index = self.folder / f"index-{_digest([facts[name] for name in BASE])[:12]}"
+        return self._index
 
     def over(self, index: Index, facts: Mapping[str, Any]) -> Cached:
         """The index's pipeline with its stages looking here first; remembers what it stands on."""
@@ -160,9 +173,15 @@ class StageCache:
         return Cached(index, self, facts, before)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
+        """Note what was used, take away the oldest if it is too large and nobody else has it open, and let go."""
+        try:
+            with self._lock:
+                self._use.end(self._db, self.most, frozenset(self._used), self._index)
+        except (sqlite3.Error, OSError) as error:
+            raise DataError(f"{self.path}: {error}. Free some space, or delete it.") from error
+        finally:
             self._db.close()
+            self._use.leave()
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from evals import runfolder, score
 from evals.asking import Mapper, answer_all
 from evals.cache import Reuse, StageCache, ground
+from evals.cachesize import GIB
 from evals.datasets import Dataset
 from evals.metrics.names import Metric, budgets, default, parse_all
 from rag import config, pool
@@ -80,6 +82,7 @@ def run(
     progress: Progress | None = None,
     mapper: Mapper | None = None,
     cache: str | Path | None = None,
+    cache_gib: float = 8.0,
 ) -> Run:
     """Answer every question of a dataset, keep each as it is done, and score them all.
 
@@ -98,6 +101,7 @@ def run(
         progress: called with (done, total, label).
         mapper: spreads the questions instead of threads.
         cache: folder where what stages gave is kept for other runs, and the index with it; None keeps nothing.
+        cache_gib: what it may grow to; beyond, what was not used for longest goes when a run ends. 0 sets no limit.
 
     Raises:
         DataError: the folder holds a run of another config, data or version, or is being written.
@@ -120,17 +124,17 @@ def run(
         reuse: tuple[Reuse, ...] = ()
         if todo:
             facts = {} if cache is None else ground(pipeline, data, new["code"], new["versions"])
-            kept = None if cache is None else StageCache(Path(cache))
+            kept = None if cache is None else StageCache(Path(cache), int(cache_gib * GIB) or None)
             where = folder / "index" if kept is None else kept.index_folder(facts)
-            ready = index or pipeline.index([data.corpus], where, workers=workers, progress=progress)
-            subject = None if kept is None else kept.over(ready, facts)
-            spread = mapper or partial(pool.ordered, workers=workers)
-            results = answer_all(ready, todo, sizes=sizes, read=read, mapper=spread, subject=subject)
-            _append(folder, results, len(done), len(items), progress)
-            if kept is not None and subject is not None:
+            with nullcontext() if kept is None else closing(kept):
+                ready = index or pipeline.index([data.corpus], where, workers=workers, progress=progress)
+                subject = None if kept is None else kept.over(ready, facts)
+                spread = mapper or partial(pool.ordered, workers=workers)
+                results = answer_all(ready, todo, sizes=sizes, read=read, mapper=spread, subject=subject)
+                _append(folder, results, len(done), len(items), progress)
+            if subject is not None:
                 reuse = subject.reuse()
                 runfolder.write_json(folder / "cache.json", {"folder": str(cache), "stages": [r.json() for r in reuse]})
-                kept.close()
             if retry:
                 _sort(folder, data)
         wanted = {item.id for item in items}

@@ -24,6 +24,9 @@ def command(
     cache: Annotated[
         Path | None, typer.Option("--cache", help="keeps stages for other runs; default beside --out")
     ] = None,
+    cache_gib: Annotated[
+        float, typer.Option(min=0, help="what that folder may grow to, oldest out first; 0: any")
+    ] = 8.0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="neither read nor keep stages of other runs")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="run failed questions again")] = False,
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
@@ -57,6 +60,7 @@ def command(
             retry=retry,
             progress=bar,
             cache=None if no_cache else cache or out.parent / ".stages",
+            cache_gib=cache_gib,
         )
     told(dataset, quiet=quiet)
     for stage in done.reuse:
