@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from evals.reproduce.hop import SETS, hop_milliseconds
+from evals.reproduce.hop import FIXED, SETS, hop_milliseconds
 from retrievers.hop import Hop
 
 PINNED = json.loads((Path(__file__).parents[2] / "evals" / "expected" / "hop.json").read_text())
@@ -30,3 +30,9 @@ def test_a_hop_takes_little_time() -> None:
     if "time" in PINNED:
         assert PINNED["time"]["hop_ms"] <= 10
     assert hop_milliseconds(2000, 5)["hop_ms"] < 50
+
+
+def test_no_question_fixed_a_constant() -> None:
+    assert not set(SETS) & set(FIXED)
+    assert sum(row["vectors"]["plain"]["n"] for row in PINNED["sets"].values()) == PINNED["pooled"]["vectors"]["n"]
+    assert f"{PINNED['pooled']['words']['n']} questions" in " ".join((Hop.__doc__ or "").split())
