@@ -15,12 +15,11 @@ import resource
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evals.hops import Passages, against, half, means
+from evals.hops import Passages, against, asked_in, means
 from evals.reproduce import as_table
 from rag.doctree import flat
 from rag.errors import DataError
@@ -37,13 +36,16 @@ FIXED = ("multihop/2wikimultihopqa", "multihop/hotpotqa")  # on their first halv
 SYLLABLES = "ba bel cor dan el fin gar hol in jor kel lin mar nor os pel quin ros sal tor ul ver wim yor zan".split()  # noqa: SIM905
 
 
-def measured(folder: Path, seed: int, *, titles: bool, only: int | None = None, limit: int | None = None) -> Any:
-    """BM25, the graph, and what the graph is ahead by, on one set."""
-    data = Passages(folder, titles=titles, limit=limit)
+def measured(data: Passages, seed: int, but: frozenset[str] = frozenset()) -> tuple[Any, Any]:
+    """BM25, the graph, and what the graph is ahead by, on one set: all questions, and those that are not in `but`."""
     base, graph = data.values(data.ready(BM25())), data.values(data.ready(Graph()))
-    kept = np.array([only in (None, half(item.id)) for item in data.items])
-    base, graph = ({name: row[kept] for name, row in one.items()} for one in (base, graph))
-    return {"bm25": means(base, seed), "graph": means(graph, seed), "ahead": against([base], [graph], seed)}
+
+    def told(kept: Any) -> Any:
+        one, other = ({name: row[kept] for name, row in values.items()} for values in (base, graph))
+        return {"bm25": means(one, seed), "graph": means(other, seed), "ahead": against([one], [other], seed)}
+
+    rest = np.array([item.text not in but for item in data.items])
+    return told(slice(None)), None if rest.all() or not rest.any() else told(rest)
 
 
 def made(n: int, seed: int = 0) -> Iterator[Document]:
@@ -98,7 +100,9 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
     """Both tables."""
     if given.data is None:
         raise DataError("graph: --data: must name the folder that holds the sets, got none. Give it.")
-    result: dict[str, Any] = {"seed": given.seed, "fixed": list(FIXED), "shown": {}, "hidden": {}, "rest": {}}
+    result: dict[str, Any] = {"seed": given.seed, "fixed": list(FIXED), "shown": {}, "hidden": {}}
+    result |= {"rest": {}, "rest hidden": {}}
+    fixed = asked_in((given.data / name for name in FIXED), 0)
     lines = []
     for name in SETS:
         folder = given.data / name
@@ -106,22 +110,22 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
             continue
         for kind in ("shown", "hidden"):
             tell(f"{name} {kind}\n")
-            row = measured(folder, given.seed, titles=kind == "shown", limit=given.limit)
+            data = Passages(folder, titles=kind == "shown", limit=given.limit)
+            row, rest = measured(data, given.seed, fixed)
             result[kind][name] = row
-            ahead = row["ahead"]["R@5"]
-            cells = [f"{row[one][cut]['mean']:.1f}" for cut in ("R@2", "R@5", "AllR@5") for one in ("bm25", "graph")]
-            lines.append(
-                [
-                    f"{name} {kind}",
-                    str(row["bm25"]["n"]),
-                    *cells,
-                    f"{ahead['delta']:+.1f} ({ahead['low']:+.1f} to {ahead['high']:+.1f})",
-                ]
-            )
-        if name in FIXED:
-            result["rest"][name] = measured(folder, given.seed, titles=True, only=1, limit=given.limit)
+            lines.append([f"{name} {kind}", *told(row)])
+            if rest is not None:
+                result["rest" if kind == "shown" else "rest hidden"][name] = rest
+                lines.append([f"{name} {kind}, rest", *told(rest)])
     tell("speed\n")
     result["speed"] = {"10000": speed(10_000, 1000), "100000": speed(100_000, 0)}
     head = "set|n|R@2 bm25|graph|R@5 bm25|graph|AllR@5 bm25|graph|ahead, R@5 (95 %)"
     result["table"] = as_table(head, lines) + f"\nspeed: {result['speed']}\n"
     return result
+
+
+def told(row: dict[str, Any]) -> list[str]:
+    """Cells of a line."""
+    ahead = row["ahead"]["R@5"]
+    cells = [f"{row[one][cut]['mean']:.1f}" for cut in ("R@2", "R@5", "AllR@5") for one in ("bm25", "graph")]
+    return [str(row["bm25"]["n"]), *cells, f"{ahead['delta']:+.1f} ({ahead['low']:+.1f} to {ahead['high']:+.1f})"]
