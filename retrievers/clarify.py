@@ -48,6 +48,10 @@ class Clarify:
     to nothing (`retrievers.decompose`), then names that helping passages bring in, and a passage helps as far as
     it covers the facets of the question.
 
+    By rule over BM25 (`python -m evals.reproduce clarify`), 291 questions of three sets, 95 %: R@5 +1.9 (-0.1 to +3.9)
+    points, with all evidence in five +2.8 (-0.3 to +6.2). So no gain is claimed without a model, and none was measured
+    with one.
+
     Args:
         query: any question; scope and filters hold for every search.
 
