@@ -82,8 +82,7 @@ class Contrastive:
     borne out, `plain` answers, and the sources its citations lie in are the relevant ones. `gate`: where
     `plain` abstains by its calibrated threshold, no call is made; its confidence is what the answer carries.
 
-    No gain over `plain` is claimed: with a model of 135 million parameters there is none to be measured, and with a
-    larger one it was not.
+    No gain over `plain` is claimed: none was measured, with a small model or a large one.
 
     Args:
         hits: the evidence; what does not fit `budget` is left out from the end, with a drop.

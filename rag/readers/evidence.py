@@ -64,8 +64,8 @@ class Evidence:
     call is made (`gate`), and its confidence, the probability that its sentence holds the answer, is what the answer
     carries.
 
-    No gain over `plain` is claimed: what SmolLM2-135M adds is told by `python -m evals.reproduce multihop-llm`, a larger
-    model was not measured.
+    No gain over `plain` is claimed: what SmolLM2-135M adds is told by `python -m evals.reproduce multihop-llm`, and a
+    larger model was not measured.
 
     Args:
         hits: the evidence; what does not fit `budget` is left out from the end, with a drop.
