@@ -28,6 +28,7 @@ from retrievers.bm25 import BM25
 from retrievers.clarify import Clarify
 from retrievers.explore import Explore
 from retrievers.ledger import Ledger
+from retrievers.multihop import MultiHop
 from retrievers.questions import Questions
 
 sys.path.append(str(Path(__file__).parent))
@@ -170,3 +171,38 @@ def test_limits_are_never_exceeded_and_a_result_with_a_reason_is_returned(name: 
     assert set(server.kinds) == {"stall", "500", "429", "400", "cut", "talk", "empty", "lie"}
     assert reasons["seconds"]
     assert sum(reasons.values()) == runs
+
+
+def test_a_thousand_questions_over_several_ways_stay_within_the_limits() -> None:
+    """MultiHop begins nothing after its seconds; the way under way then has its own."""
+    reasons: Counter[str] = Counter()
+    rounds: Counter[int] = Counter()
+    texts = {one.id: one.text for one in TOWNS}
+    with lying() as (server, llm), using(Calls(retries=0, backoff=0.001)):
+        steps = Questions(inner=BM25(), reader=PLAIN, llm=llm, calls=3, seconds=0.1, passages=9)
+        kept = Ledger(inner=BM25(), llm=llm, calls=2, seconds=0.1, passages=9, rounds=2)
+        stage = MultiHop(single=BM25(), ways=(steps, kept, BM25()), route="multi", calls=2, rounds=2, seconds=0.1)
+        search = indexed(StructureChunker(), stage, TOWNS)
+        for i in range(RUNS):
+            name = "Ada Lind" if i % 2 else f"Zed Quill{i} and Ada Lind"
+            began = time.monotonic()
+            made = search(Query("q", f"Who is the mayor of the town number {i} where {name} was born?"))
+            took = time.monotonic() - began
+            note = made.notes["retrievers/multihop"]
+            assert took <= 0.1 + 0.1 + SLACK
+            assert note["calls"] <= 2
+            assert note["rounds"] <= 2
+            assert made.notes["retrievers/questions"]["calls"] <= 3
+            assert made.notes.get("retrievers/ledger", {"calls": 0})["calls"] <= 2
+            assert {hit.doc for hit in made} & {"lind", "orm", "vell"}
+            assert all(texts[hit.doc][hit.start : hit.end] == hit.text for hit in made)
+            reasons[note["stopped"]] += 1
+            rounds[note["rounds"]] += 1
+        time.sleep(STALL)
+        assert sum(server.kinds.values()) <= RUNS * (3 + 2)
+    assert set(server.kinds) == {"stall", "500", "429", "400", "cut", "talk", "empty", "lie"}
+    assert set(reasons) <= {"done", "calls", "rounds", "seconds"}
+    assert reasons["done"]
+    assert reasons["rounds"] + reasons["calls"]
+    assert reasons["seconds"]
+    assert rounds[2]
