@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from rag.errors import ModelError, Refused, TooLong
+from rag.models.aloud import Ear, ear
 from rag.models.causal import open_causal
 from rag.models.llm import Message, Reply, TokenProb
 from rag.models.logprobs import TokenProbs
@@ -77,7 +78,8 @@ class EmbeddedLLM:
             request["grammar"] = _grammar(schema)
         if logprobs:
             request |= {"logprobs": True, "top_logprobs": logprobs}
-        made = self._ask("handle_chat_completions", request)
+        heard = None if logprobs else ear()
+        made = self._ask("handle_chat_completions", request) if heard is None else self._aloud(request, heard)
         choice, usage = made["choices"][0], made["usage"]
         return Reply(
             text=choice["message"]["content"] or "",
@@ -128,12 +130,46 @@ class EmbeddedLLM:
         found = model.following([one for turn in turns for one in turn], model.begun(tuple(head)) if head else None)
         return [float(found[int(model.pieces(option).ids[0])]) for option in options]
 
-    def _ask(self, route: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _aloud(self, request: Mapping[str, Any], heard: Ear) -> Mapping[str, Any]:
+        """As `_ask` for a conversation, each piece heard as it is made; an error of who hears ends the answer."""
+        parts: list[Mapping[str, Any]] = []
+        errors: list[BaseException] = []
+
+        def take(part: Mapping[str, Any]) -> bool:
+            parts.append(part)
+            try:
+                for choice in part.get("choices") or ():
+                    heard.hear((choice.get("delta") or {}).get("content") or "")
+            except BaseException as error:  # it would be lost in the library
+                errors.append(error)
+            return bool(errors)  # True stops it
+
+        heard.begin()
+        made = self._ask(
+            "handle_chat_completions", {**request, "stream": True, "stream_options": {"include_usage": True}}, take
+        )
+        if errors:
+            raise errors[0]
+        for part in parts:
+            self._told(part)
+        choices = [choice for part in parts for choice in part.get("choices") or ()]
+        said = "".join((choice.get("delta") or {}).get("content") or "" for choice in choices)
+        finish = next((c["finish_reason"] for c in reversed(choices) if c.get("finish_reason")), "stop")
+        usage = next((part["usage"] for part in reversed(parts) if part.get("usage")), None)
+        if usage is None:
+            raise ModelError(f"{self.name}: the answer came without its number of tokens.")
+        return {**made, "choices": [{"message": {"content": said}, "finish_reason": finish}], "usage": usage}
+
+    def _ask(self, route: str, request: Mapping[str, Any], *take: Any) -> Mapping[str, Any]:
         server = _open(str(locate(self.model)), self.context, self.threads or max(1, _cores() - 1))
         try:
-            made = getattr(server, route)({**request, "cache_prompt": False})
+            made = getattr(server, route)({**request, "cache_prompt": False}, *take) or {}
         except (ValueError, RuntimeError) as error:
             raise Refused(f"{self.name}: the request was refused: {_line(error)}") from error
+        return self._told(made)
+
+    def _told(self, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the library made, if it is no error."""
         if "error" in made:
             kind, message = made["error"].get("type", ""), _line(made["error"].get("message", ""))
             if "context_size" in kind:
@@ -142,7 +178,7 @@ class EmbeddedLLM:
                     f" {self.context}. Lower the budget of the compressor, or raise `context`."
                 )
             raise (Refused if made["error"].get("code") == 400 else ModelError)(f"{self.name}: {message}")
-        return made  # type: ignore[no-any-return]
+        return made
 
 
 @cache

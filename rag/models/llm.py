@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from rag.errors import ConfigError, ModelError
+from rag.models.aloud import Ear, ear
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM as LlamaIndexLLM  # noqa: N811 - it is a class
@@ -183,14 +184,29 @@ class _FromLlamaIndex:
         fields = type(self.model).model_fields
         wanted = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "stop": list(stop) or None}
         settings = {key: value for key, value in wanted.items() if key in fields}
+        turns = [ChatMessage(role=m.role, content=m.content) for m in asked]
+        heard = ear()
         try:
-            response = self.model.chat([ChatMessage(role=m.role, content=m.content) for m in asked], **settings)
+            if heard is None:
+                text = self.model.chat(turns, **settings).message.content or ""
+            else:
+                text = _streamed(self.model.stream_chat(turns, **settings), heard)
         except Exception as error:  # each integration raises its own; there is no common base
             raise ModelError(f"{self.name}: the call failed: {type(error).__name__}: {_line(error)}") from error
-        text = response.message.content or ""
         for mark in stop:
             text = text.partition(mark)[0]
         return Reply(text, estimate(asked), estimate([Message("assistant", text)]) - 4)
+
+
+def _streamed(parts: Any, heard: Ear) -> str:
+    """The whole text of a llama-index stream; each piece is heard as it comes."""
+    heard.begin()
+    said = ""
+    for part in parts:
+        piece = part.delta or ""
+        said += piece
+        heard.hear(piece)
+    return said
 
 
 @cache

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.errors import ConfigError, ModelError, Refused, TooLong, Unavailable
+from rag.models.aloud import Ear, ear
 from rag.models.llm import Message, Reply, TokenProb, estimate, with_schema
+from rag.models.sse import gathered
 from rag.stage import Field, stage
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ MOST = 32 * 2**20  # bytes of a response
 @stage
 class OpenAICompatible:
     """Calls `POST {base_url}/chat/completions`; no retries here, `rag.models.calls` makes them.
+
+    The answer is asked for as a stream where somebody listens (`rag.models.aloud`), else whole; its text is the same.
 
     The key is read from the environment at each call and never stored, shown or written.
     """
@@ -89,7 +93,10 @@ class OpenAICompatible:
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         elif schema is not None and self.form == "json_object":
             body["response_format"] = {"type": "json_object"}
-        return self._read(self._post({**body, **self.extra}), asked)
+        heard = None if logprobs else ear()
+        if heard is not None:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return self._read(self._post({**body, **self.extra}, heard), asked)
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -97,8 +104,8 @@ class OpenAICompatible:
 
         return httpx.Client(timeout=self.timeout, follow_redirects=False)
 
-    def _post(self, body: Mapping[str, Any]) -> Any:
-        """The JSON of a response with status 200."""
+    def _post(self, body: Mapping[str, Any], heard: Ear | None = None) -> Any:
+        """The JSON of a response with status 200; of a stream, what it comes to."""
         import httpx
 
         headers = {}
@@ -113,6 +120,9 @@ class OpenAICompatible:
         url = self.base_url.rstrip("/") + "/chat/completions"
         try:
             with self._client.stream("POST", url, json=body, headers=headers) as response:
+                streams = "text/event-stream" in response.headers.get("content-type", "")
+                if heard is not None and streams and response.status_code == 200:
+                    return gathered(response.iter_bytes(), heard, f"{self.name}: {self.base_url}", MOST)
                 content = b""
                 for part in response.iter_bytes():
                     content += part

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import SkipValidation
 
 from rag.lexical import match, terms
+from rag.models.aloud import aloud
 from rag.models.calls import call
 from rag.models.embedded import EmbeddedLLM
 from rag.models.ledger import spending
@@ -141,17 +142,19 @@ class Stuff:
         asked = prompt(PROMPTS[self.form])
         messages = asked.fill(sources=fenced(rendered(hits).text), question=hits.query.text)
         if self.form != "json":
-            text = call(self.llm, messages, version=asked.version, max_tokens=self.max_tokens).text
+            with aloud():
+                text = call(self.llm, messages, version=asked.version, max_tokens=self.max_tokens).text
             return Said(text, ()), "prose"
-        found = typed(
-            self.llm,
-            messages,
-            version=asked.version,
-            schema=SCHEMA,
-            max_tokens=self.max_tokens,
-            parse=_said,
-            fallback=lambda: Said("", ()),
-        )
+        with aloud("answer"):
+            found = typed(
+                self.llm,
+                messages,
+                version=asked.version,
+                schema=SCHEMA,
+                max_tokens=self.max_tokens,
+                parse=_said,
+                fallback=lambda: Said("", ()),
+            )
         return found.value, found.way
 
     def _check(self, hits: Hits, said: Said) -> tuple[tuple[Citation, ...], dict[str, int]]:

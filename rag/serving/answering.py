@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rag import trace
 from rag.index import check
+from rag.models.aloud import hearing
 from rag.pipeline import kind_of
 from rag.serving import told
 from rag.types import Answer, Hits, Query
@@ -39,7 +41,7 @@ def query_of(asked: Search) -> Query:
 
 
 def ask(
-    opened: Opened, name: str, asked: Ask, turn: Turn, tell: Callable[[Mapping[str, Any]], None] | None = None
+    opened: Opened, name: str, asked: Ask, turn: Turn, tell: Callable[[str, Any], None] | None = None
 ) -> dict[str, Any]:
     """Answer one question.
 
@@ -48,7 +50,8 @@ def ask(
         name: of the index, for the answer.
         asked: the request.
         turn: asked between stages whether to go on.
-        tell: called with what each stage did, as soon as it ends.
+        tell: called with `stage` and what each stage did, as soon as it ends; with `words` and a piece of what the
+            reader's language model says, as it is made; with `again` where those pieces are void.
 
     Returns:
         The values of `models.AnswerOut`.
@@ -60,20 +63,26 @@ def ask(
 
 
 def run(
-    index: Index, query: Query, turn: Turn, tell: Callable[[Mapping[str, Any]], None] | None, *, wanted: bool
+    index: Index, query: Query, turn: Turn, tell: Callable[[str, Any], None] | None, *, wanted: bool
 ) -> tuple[Answer, list[dict[str, Any]]]:
     """The answer, and what each stage did where that is wanted."""
+
+    def said(piece: str | None) -> None:
+        turn.check()  # a model whose words nobody waits for is not heard to its end
+        if tell is not None:
+            tell("again" if piece is None else "words", {} if piece is None else {"text": piece})
+
     began = last = time.perf_counter()
     stages: list[dict[str, Any]] = []
     before: Hits | None = None
     value: Any = Hits(query)
-    with trace.record() as spans:
+    with trace.record() as spans, nullcontext() if tell is None else hearing(said):
         for place, name, value in index.bound.steps(query):
             now = time.perf_counter()
             if wanted:
                 stages.append(told.stage(place, name, value, seconds=now - last, before=before))
                 if tell is not None:
-                    tell(stages[-1])
+                    tell("stage", stages[-1])
             before, last = (value if isinstance(value, Hits) else before), time.perf_counter()
             turn.check()
     seconds = time.perf_counter() - began

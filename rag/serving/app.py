@@ -165,10 +165,14 @@ def _questions(app: FastAPI, service: Service) -> None:
         "/ask/stream",
         tags=["questions"],
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}, "description": "events: `stage`, then `answer`"}},
+        responses={200: {"content": {"text/event-stream": {}}, "description": "events: `stage`, `words`, `answer`"}},
     )
     async def stream(asked: Ask) -> Response:
-        """The same as server-sent events: `stage` as each stage ends, then `answer`, or `error`."""
+        """The same as server-sent events: `stage` as each ends, then `answer`, or `error`.
+
+        Between them come `words`, `{"text": ...}`: pieces of what the reader's language model says, as it is made and
+        not yet checked. `again` says that all words so far are void. Only `answer` holds what was checked.
+        """
         return StreamingResponse(await service.stream(asked), media_type="text/event-stream")
 
     @app.post("/search", response_model=SearchOut, tags=["questions"])

@@ -87,7 +87,7 @@ class Service:
         return found
 
     async def stream(self, asked: Ask) -> AsyncIterator[bytes]:
-        """Events of one question: `stage` as each ends, then `answer`, or `error`.
+        """Events of one question: `stage` as each ends, `words` of a model (`again`: void), then `answer`, or `error`.
 
         Raises:
             Problem: it failed before there was anything to tell.
@@ -100,9 +100,7 @@ class Service:
             loop.call_soon_threadsafe(line.put_nowait, (kind, value))
 
         def work(turn: Turn) -> dict[str, Any]:
-            return live.read(
-                lambda opened: answering.ask(opened, live.name, asked, turn, lambda stage: put("stage", stage))
-            )
+            return live.read(lambda opened: answering.ask(opened, live.name, asked, turn, put))
 
         turn, future = self.desk.submit(work)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(line.put_nowait, None))
@@ -151,10 +149,15 @@ class Service:
 
     def problem(self, error: BaseException) -> Problem:
         """What the caller is told; what is our failure goes to the log with its cause."""
+        cause: BaseException | None = error
+        while cause is not None:  # a stage that was told to stop wraps what it was told
+            if isinstance(cause, Problem):
+                return cause
+            cause = cause.__cause__
         found = problem_of(error)
         if found.status >= 500 and not isinstance(error, Problem):
             chain = []
-            cause: BaseException | None = error
+            cause = error
             while cause is not None:
                 chain.append(f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}")
                 cause = cause.__cause__
