@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.common import Allow, Json, Set, emit
+from rag.cli.completing import indexes
 
 if TYPE_CHECKING:
     from rag.types import Answer
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="the index folder")],
+    folder: Annotated[Path, typer.Argument(help="the index folder", autocompletion=indexes)],
     question: Annotated[str, typer.Argument(help="the question; - reads it from standard input")],
     scope: Annotated[list[str] | None, typer.Option(help="id of a document to ask; may be given again")] = None,
     history: Annotated[

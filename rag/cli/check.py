@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Allow, Json, Set, emit
+from rag.cli.completing import configs
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe", autocompletion=configs)],
     set: Set = [],  # noqa: A002, B006 - the option's name; typer copies the default
     allow: Allow = [],  # noqa: B006
     json: Json = False,

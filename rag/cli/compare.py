@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Json, aligned, emit
+from rag.cli.completing import runs as completed
 from rag.cli.eval import Metrics, Seed
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs over the same questions")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="folders of finished runs over the same questions", autocompletion=completed)
+    ],
     metrics: Metrics = None,
     alpha: Annotated[float, typer.Option(min=1e-6, max=0.5, help="level, after Holm's correction")] = 0.05,
     seed: Seed = 0,

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Json, Quiet, emit, line, progress, say
+from rag.cli.completing import datasets
 
 app = typer.Typer(help="Check, split, make and import datasets.", no_args_is_help=True)
-Folder = Annotated[Path, typer.Argument(help="a dataset folder")]
+Folder = Annotated[Path, typer.Argument(help="a dataset folder", autocompletion=datasets)]
 Seed = Annotated[int, typer.Option(help="another seed, another choice")]
 
 

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Json, emit, say
+from rag.cli.completing import pages
 
 
 def command(
-    page: Annotated[str | None, typer.Argument(help="a page to print, such as tutorial; without it, the list")] = None,
+    page: Annotated[
+        str | None, typer.Argument(help="a page to print, such as tutorial; without it, the list", autocompletion=pages)
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write all of it as a static site here")] = None,
     json: Json = False,
 ) -> None:

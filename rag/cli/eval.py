@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Allow, Json, Quiet, Set, aligned, emit, number, progress, say
+from rag.cli.completing import configs, datasets
 
-Data = Annotated[Path, typer.Option("--data", "-d", help="a dataset folder: corpus.jsonl, queries.jsonl, qrels, spans")]
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", "-d", help="a dataset folder: corpus.jsonl, queries.jsonl, qrels, spans", autocompletion=datasets
+    ),
+]
 Metrics = Annotated[str | None, typer.Option("--metrics", "-m", help="such as 'R@5,nDCG@10,SpanR@512tok'")]
 Limit = Annotated[int | None, typer.Option(min=1, help="only the first questions")]
 Workers = Annotated[int, typer.Option(min=1, help="questions answered at once")]
@@ -17,7 +23,7 @@ Seed = Annotated[int, typer.Option(help="of the bootstrap")]
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe", autocompletion=configs)],
     data: Data,
     metrics: Metrics = None,
     limit: Limit = None,

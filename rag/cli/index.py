@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+from rag.cli.completing import configs
 
 SHOWN = 10  # failures on the terminal; all are in the file
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe", autocompletion=configs)],
     paths: Annotated[list[Path] | None, typer.Argument(help="files, folders, dataset folders")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="the index folder")] = Path("index"),
     delete: Annotated[list[str] | None, typer.Option("--delete", help="id of a document to remove")] = None,

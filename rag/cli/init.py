@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import say
+from rag.cli.completing import configs
 
 
 def command(
     folder: Annotated[Path, typer.Argument(help="where to put the files")] = Path(),
-    recipe: Annotated[str, typer.Option(help="the recipe to start from")] = "quickstart",
+    recipe: Annotated[str, typer.Option(help="the recipe to start from", autocompletion=configs)] = "quickstart",
     force: Annotated[bool, typer.Option("--force", help="replace files that are there")] = False,
 ) -> None:
     """Write a pipeline, three documents, questions with exact evidence, and a stage with its test."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Json, Quiet, emit, say
+from rag.cli.completing import models as completed
 
 app = typer.Typer(help="List the embedded models, or fetch their files.", no_args_is_help=True)
 
@@ -26,7 +27,9 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="models, recipes or config files")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="models, recipes or config files", autocompletion=completed)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="every model in the table")] = False,
     quiet: Quiet = False,
 ) -> None:

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Json, emit
+from rag.cli.completing import datasets, runs
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="the folder of a finished run")],
+    run: Annotated[Path, typer.Argument(help="the folder of a finished run", autocompletion=runs)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="where to write; default RUN/report.html")] = None,
     against: Annotated[list[Path] | None, typer.Option(help="another run over the same questions")] = None,
-    data: Annotated[Path | None, typer.Option("--data", "-d", help="the dataset, where it has moved")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="the dataset, where it has moved", autocompletion=datasets)
+    ] = None,
     question: Annotated[str | None, typer.Option(help="print this question's page instead")] = None,
     json: Json = False,
 ) -> None:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+from rag.cli.completing import configs
 from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report, told
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe", autocompletion=configs)],
     data: Data,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run's folder")] = None,
     metrics: Metrics = None,

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from rag.cli.common import Allow, Set
+from rag.cli.completing import indexes
 
 TOKEN = "RAG_SERVE_TOKEN"  # noqa: S105 - the name of a variable
-Folders = Annotated[list[str], typer.Argument(help="index folders, each FOLDER or NAME=FOLDER; the first is default")]
+Folders = Annotated[
+    list[str],
+    typer.Argument(help="index folders, each FOLDER or NAME=FOLDER; the first is default", autocompletion=indexes),
+]
 
 
 def command(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.common import Json, emit
+from rag.cli.completing import stages as completed
 
 app = typer.Typer(help="List installed stages, recipes, metrics, models, or the JSON Schema.", no_args_is_help=True)
 
@@ -27,7 +28,9 @@ def stages(
 
 
 @app.command()
-def stage(name: Annotated[str, typer.Argument(help="such as rerankers/mmr")], json: Json = False) -> None:
+def stage(
+    name: Annotated[str, typer.Argument(help="such as rerankers/mmr", autocompletion=completed)], json: Json = False
+) -> None:
     """Print one stage's documentation and settings."""
     import inspect
     from dataclasses import fields

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.common import Allow, Json, Set, emit
+from rag.cli.completing import configs
 
 if TYPE_CHECKING:
     from rag.doctree import DocTree, Node
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe")],
+    config: Annotated[str, typer.Argument(help="a YAML file or the name of a recipe", autocompletion=configs)],
     path: Annotated[Path, typer.Argument(help="a document or a corpus file")],
     html: Annotated[Path | None, typer.Option(help="write a page that folds and unfolds to this file")] = None,
     question: Annotated[
