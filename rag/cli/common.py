@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 
 from rag.bars import progress
 
-__all__ = ["Allow", "Json", "Quiet", "Set", "aligned", "emit", "line", "number", "progress", "say"]
+__all__ = ["Allow", "Json", "Quiet", "Set", "aligned", "emit", "line", "number", "progress", "say", "stoppable"]
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no talk, no progress bars")]
@@ -31,6 +32,16 @@ Allow = Annotated[
     list[str],
     typer.Option("--allow", callback=_reachable, help="a module outside the installed stages that the config may name"),
 ]
+
+
+@contextmanager
+def stoppable(kept: str) -> Iterator[None]:
+    """Tell a person who stops a verb what there is now; the verb ends as one that was stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"rag: stopped. {kept}", file=sys.stderr)
+        raise
 
 
 def emit(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say, stoppable
 from rag.cli.completing import configs
 
 SHOWN = 10  # failures on the terminal; all are in the file
@@ -29,7 +29,8 @@ def command(
     from rag.models.ledger import spending
 
     pipeline = load(config, set=set, allow=allow)
-    with spending() as ledger, progress(quiet=quiet) as bar:
+    kept = f"The index in {out} is as it was before."
+    with stoppable(kept), spending() as ledger, progress(quiet=quiet) as bar:
         index = pipeline.index(paths or [], out, delete=delete or [], workers=workers, progress=bar)
     report = index.report
     assert report is not None, "building gives a report"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say
+from rag.cli.common import Allow, Json, Quiet, Set, emit, progress, say, stoppable
 from rag.cli.completing import configs
 from rag.cli.eval import Data, Limit, Metrics, Seed, Workers, report, told
 
@@ -48,7 +48,8 @@ def command(
         return
     if out is None:
         raise ConfigError("--out: a run needs a folder to keep its results in. Give one: --out runs/first.")
-    with progress(quiet=quiet) as bar:
+    kept = f"Answers that are done are kept in {out}: the same command goes on from there."
+    with stoppable(kept), progress(quiet=quiet) as bar:
         done = run(
             pipeline,
             dataset,
@@ -67,7 +68,10 @@ def command(
     for stage in done.reuse:
         why = f", ran {stage.ran}: {stage.why}" if stage.ran else ""
         say(f"rag: {stage.place} ({stage.name}): reused {stage.reused}{why}", quiet=quiet)
-    say(f"rag: {done.items} questions, {done.skipped} of them done before; in {out}", quiet=quiet)
+    say(
+        f"rag: {done.items} questions, {done.skipped} of them done before; in {out}. A page of it: rag report {out}",
+        quiet=quiet,
+    )
     report(done.metrics, done.failed, json=json, quiet=quiet, where=f"; listed in {out / 'failures.jsonl'}")
 
 

@@ -86,3 +86,23 @@ def test_a_module_is_allowed_by_its_own_name_or_one_above(here: Path, rag: Run) 
     assert rag("check", "mine.yaml", "--allow", "mine").code == 0
     assert rag("check", "mine.yaml", "--allow", "mine.stages").code == 0
     assert rag("check", "mine.yaml", "--allow", "mine.sta").code == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "where", "said"),
+    [
+        ("run lexical --data data --out r", "evals.run.run", "kept in r: the same command goes on from there."),
+        ("index lexical docs --out index", "rag.pipeline.Pipeline.index", "The index in index is as it was before."),
+    ],
+)
+def test_who_stops_a_verb_is_told_what_there_is(
+    typed: str, where: str, said: str, here: Path, rag: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, stopped)
+    done = rag(*typed.split(" "))
+    assert done.code == 130
+    assert said in done.err
+    assert "Traceback" not in done.err
