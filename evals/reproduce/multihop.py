@@ -2,9 +2,11 @@
 
 Recall of documents in the first five and whether all were found, on questions whose evidence stands in two to four
 passages. Its constants were fixed on the sets of the folder `multihop`; a question that is asked there as well is
-left out, unless nothing is left: `fresh` says of which sets the questions are others. Then what of it survives, stage
-by stage: whether a piece of every gold document is there (AllSup) and whether the answer's words are (AIC, of questions
-whose answer is no yes or no) among the hits, and after `compressors/extract` at 256 and 512 tokens.
+left out, unless nothing is left: `fresh` says of which sets the questions are others. That steps are taken
+(`retrievers/questions`) was chosen on one half of each set, by checksum of the question's id; only the other half is
+measured, and `walk` is the recipe without the steps. Then what of it survives, stage by stage: whether a piece of
+every gold document is there (AllSup) and whether the answer's words are (AIC, of questions whose answer is no yes or
+no) among the first 12 hits, and after `compressors/extract` at 256 and 512 tokens.
 
 No harm: on sets whose questions one passage answers, every question that the router takes for one of several hops is
 measured; for the others the recipe is the hybrid search with its cross-encoder, and the share of them is told. Where
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +37,10 @@ from rag.errors import DataError
 from rag.types import Hits
 from rerankers.cross_encoder import CrossEncoder
 from retrievers.dense import Dense
+from retrievers.questions import Questions
 from retrievers.several import several
 
-__all__ = ["BUDGETS", "FIXED", "PLAIN", "SETS", "harm", "recipe", "reproduce"]
+__all__ = ["BUDGETS", "FIXED", "PLAIN", "SETS", "harm", "recipe", "reproduce", "walking"]
 
 SETS = ("musique", "twowiki", "hotpotqa")
 FIXED = ("multihop/musique", "multihop/2wikimultihopqa", "multihop/hotpotqa")
@@ -51,11 +55,17 @@ def recipe() -> Any:
     return load("multihop").stages[0]
 
 
+def walking() -> Any:
+    """The same without steps: one walk a question."""
+    whole = recipe()
+    return replace(whole, ways=tuple(one.inner if isinstance(one, Questions) else one for one in whole.ways))
+
+
 def ways(data: Passages) -> dict[str, Callable[[Any], Hits]]:
-    """Question -> hits: vectors alone, the hybrid search with the cross-encoder, and the recipe's retriever."""
-    multi = data.ready(recipe())
+    """Question -> hits: vectors alone, the hybrid search with the cross-encoder, the recipe without steps, and it."""
+    multi, walk = data.ready(recipe()), data.ready(walking())
     dense, ranker = data.ready(Dense()), CrossEncoder(k=40)
-    return {"dense": dense, "hybrid+ce": lambda query: ranker(multi.single(query)), "multihop": multi}
+    return {"dense": dense, "hybrid+ce": lambda query: ranker(multi.single(query)), "walk": walk, "multihop": multi}
 
 
 def survived(hits: Hits, item: Item, budget: int | None) -> tuple[float, float]:
@@ -77,7 +87,7 @@ def measured(data: Passages, seed: int) -> tuple[dict[str, Any], dict[str, Any]]
         lists = {item.id: ask(item.query()) for item in data.items}
         values[name] = data.values(lambda query, lists=lists: lists[query.id])  # type: ignore[misc]
         row[name] = means(values[name], seed)
-        if name == "dense":
+        if name in ("dense", "walk"):
             continue
         for budget in (None, *BUDGETS):
             table = np.array([survived(lists[item.id], item, budget) for item in data.items])
@@ -132,13 +142,14 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
     limit = given.limit or LIMIT
     result: dict[str, Any] = {"seed": given.seed, "limit": limit, "fresh": {}, "sets": {}, "ahead": {}}
     seen = asked_in(given.data / name for name in FIXED)
+    chosen = asked_in((given.data / name for name in SETS), 0)
     kept: dict[str, Any] = {}
     lines: list[list[str]] = []
     for name in (one for one in SETS if (given.data / one).is_dir()):
         tell(f"{name}\n")
-        data = Passages(given.data / name, limit=limit, but=seen)
+        data = Passages(given.data / name, limit=limit, but=seen | chosen)
         result["fresh"][name] = bool(data.items)
-        data = data if data.items else Passages(given.data / name, limit=limit)
+        data = data if data.items else Passages(given.data / name, limit=limit, but=chosen)
         result["sets"][name], kept[name] = measured(data, given.seed)
         for way, row in result["sets"][name].items():
             cells = [f"{row[cut]['mean']:.1f}" for cut in ("R@2", "R@5", "AllR@5", "R@10")]
@@ -148,7 +159,7 @@ def reproduce(given: Namespace, tell: Callable[[str], object]) -> dict[str, Any]
                 for m in ("AllSup", "AIC")
             ]
             lines.append([f"{name} {way}", str(row["n"]), *cells])
-    for base in ("dense", "hybrid+ce"):
+    for base in ("dense", "hybrid+ce", "walk"):
         for label, sets in (("", list(kept)), (" fresh", [name for name in kept if result["fresh"][name]])):
             rows = [kept[name][base] for name in sets], [kept[name]["multihop"] for name in sets]
             result["ahead"][base + label] = against(*rows, given.seed) if sets else {}
