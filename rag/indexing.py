@@ -72,12 +72,16 @@ class IndexReport:
 
     def summary(self) -> str:
         """One line for a person."""
-        now = f"{self.documents:,} documents, {self.leaves:,} chunks"
+        now = f"{_many(self.documents, 'document')}, {_many(self.leaves, 'chunk')}"
         if not self.published:
             return f"nothing to do: {now}, unchanged"
         parts = [f"{len(getattr(self, name)):,} {name}" for name in ("added", "changed", "deleted")]
         again = ", all chunked again" if self.recut else ""
-        return f"{now} ({', '.join(parts)}, {self.unchanged:,} unchanged; {self.new_leaves:,} new chunks{again})"
+        return f"{now} ({', '.join(parts)}, {self.unchanged:,} unchanged; {_many(self.new_leaves, 'new chunk')}{again})"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def index(

@@ -68,10 +68,8 @@ def command(
     for stage in done.reuse:
         why = f", ran {stage.ran}: {stage.why}" if stage.ran else ""
         say(f"rag: {stage.place} ({stage.name}): reused {stage.reused}{why}", quiet=quiet)
-    say(
-        f"rag: {done.items} questions, {done.skipped} of them done before; in {out}. A page of it: rag report {out}",
-        quiet=quiet,
-    )
+    asked = f"{done.items} question{'s' * (done.items != 1)}, {done.skipped} of them done before"
+    say(f"rag: {asked}; in {out}. A page of it: rag report {out}", quiet=quiet)
     report(done.metrics, done.failed, json=json, quiet=quiet, where=f"; listed in {out / 'failures.jsonl'}")
 
 
