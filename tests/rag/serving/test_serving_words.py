@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ ANSWER = "It was dredged by Ada Lind, in 1904."
 GOOD = json.dumps({"answer": ANSWER, "citations": [{"source": 1, "quote": QUOTE}]})
 INVENTED = json.dumps({"answer": "By Nobody Atall of Nowhere.", "citations": [{"source": 1, "quote": "Nobody did."}]})
 PAUSE = 0.04
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Model(ThreadingHTTPServer):
@@ -150,3 +152,28 @@ def test_a_client_that_leaves_ends_the_models_work(tmp_path: Path) -> None:
         assert model.left.wait(5), "the connection to the model is closed in its middle"
         assert model.sent < 500
         assert heard(url)[-1][1]["answer"] == ANSWER, "the one worker is free again"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine")
+def test_the_page_shows_words_as_they_come_and_then_the_checked_answer(tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra probe is not installed")
+    with asked(tmp_path, (GOOD[:30], False), (GOOD, True)) as (url, _), playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 375, "height": 740}).new_page()
+        troubles: list[str] = []
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(url + "/")
+        page.wait_for_selector(".side")
+        page.keyboard.type("Who dredged the harbour?")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".draft:has-text('It was dredged by')")
+        assert "Being written" in page.inner_text(".side")
+        assert page.locator(".cite").count() == 0
+        page.wait_for_selector("#state:has-text('Answered')")
+        assert page.locator(".draft").count() == 0
+        assert page.inner_text(".answer") == ANSWER, "the words of the call that broke off are gone"
+        assert page.inner_text(".cite >> nth=0").startswith(f"[1] {QUOTE}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.close()
+    assert not troubles
