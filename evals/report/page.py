@@ -143,11 +143,12 @@ def _stages(facts: Mapping[str, Any]) -> str:
     for s in facts["stages"]:
         share = s["sum"] / total
         cells = [f"{1000 * s[k]:,.2f}" for k in ("p50", "p95", "p99")]
-        cost = ", ".join(f"{k} {s[k]:,.0f}" for k in ("tokens_in", "tokens_out") if k in s)
+        says = {"tokens_out": "in context"} if s["place"] else {"tokens_in": "in", "tokens_out": "out"}
+        cost = ", ".join(f"{s[k]:,.0f} {word}" for k, word in says.items() if k in s)
         cost += f", cost {s['cost']:.4f}" if "cost" in s else ""
         drawn = f"<div class=bar>{bar(share, share, share)}</div>" if s["place"] else ""
         rows.append((escape(s["name"]), str(s["n"]), *cells, f"{s['sum']:.2f}", drawn, escape(cost)))
-    heads = ("stage", "n", "p50 ms", "p95 ms", "p99 ms", "sum s", "share", "models")
+    heads = ("stage", "n", "p50 ms", "p95 ms", "p99 ms", "sum s", "share", "tokens")
     return f"<section><h2>Time and cost by stage</h2>{_table(heads, rows, numbers=range(1, 6))}</section>"
 
 
