@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Bubble"]
 
 NAME = "compressors/bubble"
+NARROW = 256  # tokens up to which `prior` is as it is set; from twice as many it is `wide` times that
 
 
 @stage
@@ -78,6 +80,7 @@ class Bubble:
     scorer: SkipValidation[Scorer | None] = Field(default=None, description="scores units; None: by their words")
     words: float = Field(default=0.5, ge=0, le=1, description="share of the words where a scorer scores the units")
     prior: float = Field(default=0.4, ge=0, le=1, description="share of the hit's score in a unit's relevance")
+    wide: float = Field(default=1.5, ge=0, description="factor of `prior` where the budget is 512 tokens or more")
     lead: float = Field(default=0.25, ge=0, description="what the first unit of a short document has more")
     bridge: float = Field(default=0.6, ge=0, description="what a unit has more whose whole title the anchors name")
     anchored: float = Field(default=0.6, ge=0, le=1, description="share of the budget that anchors fill")
@@ -109,7 +112,7 @@ class Bubble:
         heads = [heading(hit) for hit in ranked]
         pool = Pool(hits.query.text, ranked, found, prices(ranked, found, tokenizer, heads), above=heads)
         own = self.own(pool) if found else np.zeros(0)
-        choice = made(pool, own, budget, self.weights())
+        choice = made(pool, own, budget, self.weights(budget))
         order = choice.order[: self.enough(pool, choice)]
         fitted = fit(ranked, pool.units, order, budget, tokenizer, guess=choice.kept, sizes=pool.price.unit)
         reasons = _reasons(pool, choice, order, fitted, budget)
@@ -148,9 +151,14 @@ class Bubble:
         told = scored(NAME, pool.question, [text.strip() for text in pool.texts], above, self.scorer)
         return (1 - self.words) * stretched(told) + self.words * stretched(words)
 
-    def weights(self) -> Weights:
-        """The settings that choose."""
-        return Weights(**{name: getattr(self, name) for name in Weights._fields})
+    def weights(self, budget: int) -> Weights:
+        """The settings that choose within a budget: from 256 tokens on a hit's score counts for more, up to 512.
+
+        Where there is room, whole good passages are wanted; where there is little, the best sentences of many.
+        """
+        chosen = Weights(**{name: getattr(self, name) for name in Weights._fields})
+        share = min(max(math.log2(max(budget, 1) / NARROW), 0.0), 1.0)
+        return chosen._replace(prior=min(self.prior * (1 + share * (self.wide - 1)), 1.0))
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain values, the scorer by its identity."""
