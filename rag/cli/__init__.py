@@ -77,3 +77,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # a folder that is missing or closed to us, a disk that is full
+        if error.filename is None:
+            raise
+        print(f"rag: {error.filename}: {error.strerror}. Check the path, its rights and the disk.", file=sys.stderr)
+        sys.exit(2)

@@ -131,8 +131,9 @@ class OpenAICompatible:
         except httpx.TimeoutException as error:
             raise Unavailable(f"{self.name}: {self.base_url} sent nothing for {self.timeout:g} s.") from error
         except httpx.TransportError as error:
+            hint = " Is it running there?" if isinstance(error, httpx.ConnectError) else ""
             raise Unavailable(
-                f"{self.name}: {self.base_url} broke off: {type(error).__name__}: {_line(error)}"
+                f"{self.name}: {self.base_url} broke off: {type(error).__name__}: {_line(error)}.{hint}"
             ) from error
         except httpx.InvalidURL as error:
             raise ConfigError(f"{self.name}: base_url {self.base_url!r} is not an address: {_line(error)}") from error

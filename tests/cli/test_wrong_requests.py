@@ -48,6 +48,8 @@ WRONG = {
     "report index": "index: holds an index, not a run.",
     "run lexical --data data --out index": "index: holds an index, not a run.",
     "run lexical --data data --out docs/a.md": "docs/a.md: must be a folder, got a file.",
+    "tree lexical docs/a.md --html no/where.html": "no/where.html: No such file or directory. Check the path,",
+    "data synth docs --out docs/a.md": "docs/a.md",
     "eval lexical --data nowhere": "nowhere: has no corpus.jsonl: there is no such folder.",
     "index lexical docs --out docs": "docs: must be apart from the sources, but 'docs' is in it. Name another folder.",
     "index lexical docs/a.md --out .": ".: must be apart from the sources",
