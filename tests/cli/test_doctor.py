@@ -78,3 +78,23 @@ def test_a_stage_that_cannot_be_imported_is_told_whatever_it_raises(
     assert used.code == 2
     assert "is listed as a_broken_stage:Half of the package 'a-broken-package', but cannot be imported" in used.err
     assert len(used.err.splitlines()) == 1
+
+
+def test_an_index_is_held_against_its_digests(tmp_path: Path, rag: Run) -> None:
+    (tmp_path / "a.md").write_text("# Lease\n\nAda Quill signs the lease.\n")
+    index = tmp_path / "index"
+    rag("index", "lexical", tmp_path / "a.md", "--out", index)
+    done = rag("doctor", index)
+    assert (done.code, done.out) == (0, f"{index}: sound, documents: 1, chunks: 1\n")
+    damaged = next(index.glob("gen-*/bm25-*/scores.npy"))
+    raw = bytearray(damaged.read_bytes())
+    raw[-1] ^= 1
+    damaged.write_bytes(bytes(raw))
+    done = rag("doctor", index, "--json")
+    assert done.code == 1
+    (row,) = json.loads(done.out)
+    assert row["sound"] is False
+    assert row["problem"] == f"{damaged}: damaged, its sha256 differs. Index into another folder."
+    done = rag("doctor", tmp_path / "nowhere", index)
+    assert done.code == 1
+    assert "nowhere: no such folder" in done.out
