@@ -38,6 +38,8 @@ from rag.errors import RagError
 
 __all__ = ["app", "main"]
 
+STOPPED = 130  # exit code of a command that was interrupted
+
 app = typer.Typer(
     name="rag",
     help="Ask real documents; get answers whose citations are exact slices of the sources.",
@@ -71,9 +73,11 @@ def main() -> None:
     except RagError as error:
         print(f"rag: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:  # typer turns Ctrl-C within a verb into the exit code of one
+        if isinstance(stop, SystemExit) and stop.code != STOPPED:
+            raise
         print("rag: stopped.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

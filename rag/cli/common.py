@@ -40,7 +40,7 @@ def stoppable(kept: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"rag: stopped. {kept}", file=sys.stderr)
+        print(f"rag: {kept}", file=sys.stderr)
         raise
 
 

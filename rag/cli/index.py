@@ -29,7 +29,7 @@ def command(
     from rag.models.ledger import spending
 
     pipeline = load(config, set=set, allow=allow)
-    kept = f"The index in {out} is as it was before."
+    kept = f"the index in {out} is as it was before."
     with stoppable(kept), spending() as ledger, progress(quiet=quiet) as bar:
         index = pipeline.index(paths or [], out, delete=delete or [], workers=workers, progress=bar)
     report = index.report

@@ -48,7 +48,7 @@ def command(
         return
     if out is None:
         raise ConfigError("--out: a run needs a folder to keep its results in. Give one: --out runs/first.")
-    kept = f"Answers that are done are kept in {out}: the same command goes on from there."
+    kept = f"answers that are done are kept in {out}: the same command goes on from there."
     with stoppable(kept), progress(quiet=quiet) as bar:
         done = run(
             pipeline,

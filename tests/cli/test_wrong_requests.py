@@ -94,7 +94,8 @@ def test_a_module_is_allowed_by_its_own_name_or_one_above(here: Path, rag: Run) 
     ("typed", "where", "said"),
     [
         ("run lexical --data data --out r", "evals.run.run", "kept in r: the same command goes on from there."),
-        ("index lexical docs --out index", "rag.pipeline.Pipeline.index", "The index in index is as it was before."),
+        ("index lexical docs --out index", "rag.pipeline.Pipeline.index", "the index in index is as it was before."),
+        ("eval lexical --data data", "evals.run.evaluated", "rag: stopped."),
     ],
 )
 def test_who_stops_a_verb_is_told_what_there_is(
@@ -107,4 +108,5 @@ def test_who_stops_a_verb_is_told_what_there_is(
     done = rag(*typed.split(" "))
     assert done.code == 130
     assert said in done.err
+    assert done.err.endswith("rag: stopped.\n")
     assert "Traceback" not in done.err
