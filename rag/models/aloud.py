@@ -78,14 +78,14 @@ class Ear:
         return str(json.loads(f'"{raw}"', strict=False))
 
 
-_told: ContextVar[Tell | None] = ContextVar("rag_hearing", default=None)
+_told: ContextVar[Ear | None] = ContextVar("rag_hearing", default=None)
 _ear: ContextVar[Ear | None] = ContextVar("rag_ear", default=None)
 
 
 @contextmanager
 def hearing(tell: Tell) -> Iterator[None]:
     """Inside, in this thread and in the threads of `rag.pool`, `tell` gets what readers' models say."""
-    token = _told.set(tell)
+    token = _told.set(Ear(tell))
     try:
         yield
     finally:
@@ -99,8 +99,10 @@ def aloud(key: str = "") -> Iterator[None]:
     Args:
         key: where the model answers with JSON, the key of the answer's text.
     """
-    tell = _told.get()
-    token = _ear.set(None if tell is None else Ear(tell, key))
+    heard = _told.get()
+    if heard is not None:
+        heard.key = key  # one ear a question, so that a second call makes void what the first one said
+    token = _ear.set(heard)
     try:
         yield
     finally:

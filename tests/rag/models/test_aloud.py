@@ -57,6 +57,18 @@ def test_what_is_no_json_tells_at_most_nothing_and_never_fails(reply, cuts) -> N
     assert all(isinstance(piece, str) for piece in heard(reply, cuts, "answer"))
 
 
+def test_a_reader_that_asks_twice_makes_void_what_was_said_first() -> None:
+    said: list[str | None] = []
+    with hearing(said.append):
+        for text in ("one", "two"):
+            with aloud("answer"):
+                heard = ear()
+                assert heard is not None
+                heard.begin()
+                heard.hear(json.dumps({"answer": text}))
+    assert said == ["one", None, "two"]
+
+
 def test_nobody_is_heard_where_no_reader_speaks_or_nobody_listens() -> None:
     assert ear() is None
     with aloud("answer"):
