@@ -156,7 +156,10 @@ class Changes:
     def _hopeless(self, writer: Writer) -> None:
         if writer.manifest:
             writer.report(self.lines())
-        raise RagError(f"none of {len(self.failures)} documents could be indexed; the first, {self.failures[0]}")
+        count, first = len(self.failures), self.failures[0]
+        if count == 1:
+            raise RagError(f"not indexed: {first}")
+        raise RagError(f"none of {count} documents could be indexed; the first, {first}")
 
     def lines(self) -> list[str]:
         """The lines of `failures.jsonl`."""
@@ -166,6 +169,8 @@ class Changes:
         """Why there is nothing to index."""
         if self.deleted:
             return f"no text would be left: {len(self.deleted)} documents are gone. Remove the index instead."
+        if not listed.roots and not listed.entries:
+            return "nothing to index: no file or folder was named. Name some behind the config."
         found = f"{len(listed.entries)} documents, {len(listed.skipped)} files of other kinds"
         return f"nothing to index: the sources hold no text (found {found}). Give files or folders with text."
 

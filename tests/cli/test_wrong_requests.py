@@ -27,6 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rag: Run) -> Path:
     (tmp_path / "boom.yaml").write_text("version: 1\nstages:\n  - {use: 'boom_stage:X'}\n")
     (tmp_path / "env.yaml").write_text("version: 1\nstages:\n  - {use: retrievers/bm25, k: ${K}}\n")
     (tmp_path / "latin.yaml").write_bytes(b"base: caf\xe9\n")
+    (tmp_path / "latin.yaml.txt").write_bytes(b"caf\xe9 au lait\n")
     assert rag("index", "lexical", "docs", "--out", "index", "-q").code == 0
     return tmp_path
 
@@ -50,6 +51,8 @@ WRONG = {
     "run lexical --data data --out docs/a.md": "docs/a.md: must be a folder, got a file.",
     "tree lexical docs/a.md --html no/where.html": "no/where.html: No such file or directory. Check the path,",
     "data synth docs --out docs/a.md": "docs/a.md",
+    "index lexical --out new": "nothing to index: no file or folder was named. Name some behind the config.",
+    "index lexical latin.yaml.txt --out new": "not indexed: latin.yaml.txt: LoadError: latin.yaml.txt: not UTF-8",
     "eval lexical --data nowhere": "nowhere: has no corpus.jsonl: there is no such folder.",
     "index lexical docs --out docs": "docs: must be apart from the sources, but 'docs' is in it. Name another folder.",
     "index lexical docs/a.md --out .": ".: must be apart from the sources",
