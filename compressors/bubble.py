@@ -91,6 +91,7 @@ class Bubble:
     spread: float = Field(default=0.0, ge=0, description="weight of sections touched, the smooth form of a cap")
     cap: float | None = Field(default=None, gt=0, le=1, description="share of the budget that one section may take")
     distinct: bool = Field(default=True, description="leave out near duplicates")
+    again: float = Field(default=0.0, ge=0, le=1, description="share of its relevance that a near duplicate keeps")
     adaptive: float = Field(
         default=0.0, ge=0, le=1, description="stop where the next unit adds less than this share of what the others did"
     )

@@ -47,6 +47,7 @@ class Weights(NamedTuple):
     spread: float = 0.0
     cap: float | None = None
     distinct: bool = True
+    again: float = 0.0
 
 
 class Prices(NamedTuple):
@@ -196,10 +197,15 @@ def made(pool: Pool, own: NDArray[np.float64], budget: int, weights: Weights) ->
         found = found + weights.bridge * shares
     order = pool.order(found)
     twins = covered(pool.texts, order) if weights.distinct else {}
-    free = [unit for unit in range(len(pool.units)) if unit not in twins and unit not in pool.bare]
-    chosen = _choice(pool, found, free, budget, weights)
+    worth = found
+    if weights.again and twins:  # said already, but this may be the place to cite
+        worth = found.copy()
+        worth[list(twins)] *= weights.again
+    free = [u for u in range(len(pool.units)) if (weights.again or u not in twins) and u not in pool.bare]
+    chosen = _choice(pool, worth, free, budget, weights)
     best = [free[unit] for unit in chosen.order]
     kept = set(best)
+    twins = {unit: by for unit, by in twins.items() if unit not in kept}
     rest = [unit for unit in order if unit not in kept and unit not in twins and unit not in pool.bare]
     rest += [unit for unit in order if unit in pool.bare and unit not in twins]
     gains = dict(zip(free, chosen.after, strict=False)) | dict(zip(best, chosen.gain, strict=True))
