@@ -204,16 +204,18 @@ def _texts(app: FastAPI, service: Service) -> None:
 
     @app.get("/tree", response_model=TreeOut, tags=["texts"])
     async def tree(
+        *,
         doc: Doc,
         index: Name = None,
         node: Offset = 0,
         offset: Offset = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+        at: Annotated[int | None, Query(ge=0, le=2**53, description="the page that holds this character")] = None,
     ) -> Response:
         """A node of a document's outline and a page of its children; node 0 is the document."""
         return Plain(
             await service.read(
-                index, lambda opened, name, _: reading.tree(opened, name, doc, node, offset=offset, limit=limit)
+                index, lambda opened, name, _: reading.tree(opened, name, doc, node, offset=offset, limit=limit, at=at)
             )
         )
 

@@ -219,6 +219,7 @@ class TreeOut(BaseModel):
     nodes: int
     path: list[str]
     node: NodeOut
+    offset: int
     children: list[NodeOut]
 
 

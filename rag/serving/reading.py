@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from rag.registry import name_of
@@ -52,11 +53,16 @@ def documents(opened: Opened, name: str, *, offset: int, limit: int, contains: s
     }
 
 
-def tree(opened: Opened, name: str, doc: str, node: int, *, offset: int, limit: int) -> dict[str, Any]:
-    """A node of a document's tree, and a page of its children."""
+def tree(
+    opened: Opened, name: str, doc: str, node: int, *, offset: int, limit: int, at: int | None = None
+) -> dict[str, Any]:
+    """A node of a document's tree, and a page of its children: from `offset` on, or that which holds character `at`."""
     found = _tree(opened, doc)
     if node >= len(found):
         raise Problem(404, "query.node", f"must be below {len(found)}, got {node}.", "Begin at 0.")
+    if at is not None:
+        begins = [int(found.start[child]) for child in found.child_ids[node]]
+        offset = max(bisect_right(begins, at) - 1, 0) // limit * limit
     return {
         "index": name,
         "generation": opened.generation,
@@ -66,6 +72,7 @@ def tree(opened: Opened, name: str, doc: str, node: int, *, offset: int, limit: 
         "nodes": len(found),
         "path": list(found[node].path),
         "node": told.node(found, node),
+        "offset": offset,
         "children": told.children(found, node, offset=offset, limit=limit),
     }
 

@@ -103,6 +103,15 @@ def test_documents_trees_and_slices_agree_with_the_source(app: Guard) -> None:
     tree = call(app, "GET", "/tree", params={"doc": "harbour.md"}).json()
     assert (tree["node"]["start"], tree["node"]["end"]) == (0, tree["characters"])
     assert tree["children"]
+    here = call(app, "GET", "/tree", params={"doc": "harbour.md", "limit": 1, "at": tree["characters"] - 1}).json()
+    assert here["offset"] == len(tree["children"]) - 1
+    assert here["children"] == tree["children"][-1:]
+    start = call(app, "GET", "/tree", params={"doc": "harbour.md", "at": 0}).json()
+    assert (start["offset"], start["children"]) == (0, tree["children"])
+    beyond = call(app, "GET", "/tree", params={"doc": "harbour.md", "limit": 1, "at": 2**53})
+    assert beyond.json()["offset"] == here["offset"]
+    empty = call(app, "GET", "/tree", params={"doc": "empty.txt", "at": 5})
+    assert (empty.status_code, empty.json()["offset"]) == (200, 0)
     asked = [{"doc": d.id, "start": 0, "end": len(d.text)} for d in DOCUMENTS]
     read = call(app, "POST", "/spans", json={"spans": asked})
     assert [one["text"] for one in read.json()["spans"]] == [d.text for d in DOCUMENTS]

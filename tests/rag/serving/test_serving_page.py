@@ -177,20 +177,33 @@ class TestInChromium:
         colour = tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, re.findall(r"\d+", colour))) < 200) == dark
 
-    def test_a_tree_of_ten_thousand_nodes_opens_a_page_at_a_time(self, tab: Any) -> None:
+    def test_a_tree_of_ten_thousand_nodes_opens_a_page_at_a_time_where_one_stands(self, tab: Any) -> None:
         tab.select_option("select", "wide")
-        ask(tab, "words of part 5100 end")
+        ask(tab, "words of part 4711 end")
         tab.click(".cite:has-text('wide.md') >> nth=0")
         tab.wait_for_selector("mark.now")
+        facts = tab.inner_text(".cite:has-text('wide.md') >> nth=0").splitlines()[-1].split()[1]
         tab.click("#tabtree")
-        tab.wait_for_selector("#tree .more")
+        tab.wait_for_selector("#tree .here")
         nodes = int(tab.inner_text("#tree p").split()[0])
         assert nodes > 10_000
-        first = tab.locator("#tree > details, #tree > .leaf").count()
-        assert first == 200
-        tab.click("#tree > .more")
-        tab.locator("#tree > details, #tree > .leaf").nth(399).wait_for()
-        assert tab.locator("#tree *").count() < 3000
+        assert facts in tab.inner_text("#tree .here"), "the node that was cited"
+        assert tab.locator("#tree .here").evaluate(
+            "e => { const r = e.getBoundingClientRect(); return r.bottom > 0 && r.top < innerHeight; }"
+        )
+        rows = "#tree > details, #tree > .leaf"
+        assert tab.locator(rows).count() == 200
+        first = tab.locator(rows).first.inner_text()
+        tab.click("#tree > .more:has-text('more')")
+        tab.locator(rows).nth(399).wait_for()
+        assert tab.locator(rows).first.inner_text() == first
+        tab.click("#tree > .more:has-text('before')")
+        tab.locator(rows).nth(599).wait_for()
+        assert tab.locator(rows).nth(200).inner_text() == first
+        begins = [int(text.split("[")[-1].split(":")[0]) for text in tab.locator(rows).all_inner_texts()]
+        assert begins == sorted(begins)
+        assert len(set(begins)) == 600
+        assert tab.locator("#tree *").count() < 4000
 
     def test_every_stage_tells_what_it_kept(self, tab: Any) -> None:
         ask(tab, "harbour")
