@@ -6,7 +6,7 @@ chunks in rank order, or a bubble chosen by words, or one without one of its par
 hit's score nor a lead into account, `no diversity` neither coverage of the question's terms nor near duplicates, `no
 bridge` no titles that the best units name. `repeated` is the mean share of words that two pieces have in common.
 
-What came out (30 questions a set): 17 to 24 points more sides than whole chunks at 256 tokens and 7 to 14 at 512, from
+What came out (30 questions a set): 17 to 24 points more sides than whole chunks at 256 tokens and 9 to 15 at 512, from
 1.3 to 2.5 times the sections. Pieces repeat one another less at 512 tokens, not at 256, and never less than half as
 much. No part is needed for this: sentences do it, and without one part or another some sets gain a little and others
 lose.

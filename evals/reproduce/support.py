@@ -67,8 +67,15 @@ class Case(NamedTuple):
     gold: tuple[frozenset[int], ...]
 
 
-def cases(folder: Path, limit: int | None) -> list[Case]:
-    """The questions of a set that have support, in the order of the file."""
+def cases(folder: Path, limit: int | None, *, spans: bool = True, first: int = 0) -> list[Case]:
+    """The questions of a set that have support, in the order of the file.
+
+    Args:
+        folder: of the set.
+        limit: so many questions at most.
+        spans: those with support sentences, where some have them; False: those without, whose paragraphs are known.
+        first: so many questions are passed over.
+    """
     data = load(folder)
     trees, told = [], {}
     for doc in sorted(data.places):
@@ -81,8 +88,9 @@ def cases(folder: Path, limit: int | None) -> list[Case]:
     ranker.build(store.corpus, store.part(part_key(ranker)))
     asked = bound(ranker, store)
     found = []
-    sentences = any(item.spans for item in data.items)
-    for item in [one for one in data.items if one.spans or (one.qrels and not sentences)][:limit]:
+    sentences = spans and any(item.spans for item in data.items)
+    known = [one for one in data.items if (one.spans if sentences else one.qrels and not one.spans)][first:]
+    for item in known[:limit]:
         hits = asked(Query(item.id, item.text)).items
         gold = {span.doc for span in item.spans} or {doc for doc, grade in item.qrels.items() if grade > 0}
         others = [hit for hit in hits if hit.doc not in gold][: POOL - len(gold)]
