@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from evals.reproduce import support
 
 PAGE = importlib.resources.files("rag").joinpath("docs", "context_bubble.md").read_text(encoding="utf-8")
@@ -20,10 +22,12 @@ def test_the_table_of_support_is_the_pinned_one() -> None:
         assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join(cells)} |" in PAGE
 
 
-def test_the_table_of_gold_text_is_the_pinned_one() -> None:
-    found = json.loads((EXPECTED / "bubble_chroma.json").read_text())
-    for name, cells in found["rows"].items():
-        assert f"| {name} | {' | '.join(f'{cell[0]:.1f}' for cell in cells)} |" in PAGE
+@pytest.mark.parametrize("name", ["bubble_chroma", "bubble_chroma_models"])
+def test_the_table_of_gold_text_is_the_pinned_one(name: str) -> None:
+    found = json.loads((EXPECTED / f"{name}.json").read_text())
+    assert f"{found['n']} " in PAGE
+    for row, cells in found["rows"].items():
+        assert f"| {row} | {' | '.join(f'{cell[0]:.1f}' for cell in cells)} |" in PAGE
     leads = " | ".join("{:+.1f} ({:+.1f} to {:+.1f})".format(*gap) for gap in found["less_best_chunks"])
     assert f"| lead | {leads} |" in PAGE
 
@@ -37,7 +41,14 @@ def test_the_gain_of_the_cross_encoder_is_the_pinned_one() -> None:
         gains = [
             "{:+.1f} ({:+.1f} to {:+.1f})".format(*told[str(b)]["models"]["all_less_base"]) for b in support.BUDGETS
         ]
-        assert f"| {name.rpartition('/')[2]} | {told['n']} | {' | '.join([*shares, *gains])} |" in PAGE
+        assert f"| {name} | {told['n']} | {' | '.join([*shares, *gains])} |" in PAGE
+
+
+def test_the_mean_gain_of_the_cross_encoder_is_the_pinned_one() -> None:
+    found = json.loads((EXPECTED / "support_models.json").read_text())
+    three, four = ("{:.1f} points ({:.1f} to {:.1f})".format(*found["sentences"]), found["mean"])
+    assert f"adds {three}" in PAGE
+    assert "of all four {:.1f} ({:.1f} to {:.1f})".format(*four) in PAGE
 
 
 def test_the_table_of_sides_is_the_pinned_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from compressors.bubble import Bubble
 from evals.datasets import load
-from evals.reproduce import SAMPLE, bubble_chroma, bubble_facets
+from evals.reproduce import SAMPLE, bubble_chroma, bubble_chroma_models, bubble_facets
 from rag.doctree import flat
 from rag.types import Document, Hit, Hits, Query
 
@@ -64,3 +64,16 @@ def test_sides_sections_and_repetition_are_counted() -> None:
     gold = type(item)(**{**{f: getattr(item, f) for f in item.__dataclass_fields__}, "qrels": {"a": 1, "c": 1, "z": 1}})
     assert bubble_facets.scores(gold, Hits(Query("q", ""), tuple(hits[:2]))) == pytest.approx((100 / 3, 2.0, 100.0))
     assert bubble_facets.scores(gold, Hits(Query("q", ""), (hits[0], hits[2]))) == pytest.approx((200 / 3, 2.0, 0.0))
+
+
+def test_a_bubble_with_the_models_holds_more_gold_than_whole_chunks_where_there_is_room() -> None:
+    found = pinned("bubble_chroma_models")
+    items = list(load(SAMPLE).items)
+    assert found["n"] == len(items[bubble_chroma_models.PART :: bubble_chroma_models.STEP])
+    for budget, (gain, low, high) in zip(found["budgets"], found["less_best_chunks"], strict=True):
+        assert gain > 0, budget
+        assert high > 0, budget
+        if budget == 2048:
+            assert low > 0
+    shares = [cells[0] for cells in found["rows"]["bubble"]]
+    assert [share >= least for share, least in zip(shares[2:], (88, 94, 97), strict=True)] == [True] * 3
