@@ -117,8 +117,14 @@ class Comparison:
         if names:
             split = "; ".join(f"{name} by {', '.join(m for m, r in won.items() if r == name)}" for name in names)
             return f"no winner: {split}"
-        reach = [f"{p.metric} {p.found.detectable:.3f}" for p in self.pairs[:4] if math.isfinite(p.found.detectable)]
-        return f"no winner; these questions show differences from about {', '.join(reach) or 'nothing'}"
+        seen: dict[str, float] = {}  # of several pairs, the difference that all of them would show
+        for p in self.pairs:
+            if math.isfinite(p.found.detectable):
+                seen[p.metric] = max(seen.get(p.metric, 0.0), p.found.detectable)
+        reach = [f"{metric} {least:.3f}" for metric, least in list(seen.items())[:4]]
+        apart = [p for p in self.pairs if p.winner(self.alpha, self.better[p.metric]) is not None]
+        some = f" over all; {len(apart)} of {len(self.pairs)} pairs are told apart" if apart else ""
+        return f"no winner{some}; these questions show differences from about {', '.join(reach) or 'nothing'}"
 
     def json(self) -> dict[str, Any]:
         """As plain values."""

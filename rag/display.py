@@ -196,7 +196,7 @@ def _rows(items: Sequence[Hit]) -> str:
     rows = []
     for rank, hit in enumerate(items[:SHOWN], start=1):
         share = (hit.score - low) / (high - low) if high > low else 1.0
-        gave = " ".join(f"{name.partition('/')[2] or name} {number(value)}" for name, value in hit.scores.items())
+        gave = " · ".join(f"{name.partition('/')[2] or name} {number(value)}" for name, value in hit.scores.items())
         why = "".join(f"<div class=soft>{told(line)}</div>" for line in (gave, hit.why) if line)
         path = f"<div class=soft>{told(' › '.join(hit.path), 160)}</div>" if hit.path else ""
         where = f"{told(hit.doc)} <span class=soft>[{hit.start}:{hit.end}]</span>{path}"

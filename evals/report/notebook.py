@@ -107,11 +107,16 @@ def of_sweep(found: Sweep) -> str:
     """Configurations, best first, with what they cost; and the winner on questions that did not choose it."""
     names = list(dict.fromkeys(name for row in found.rows for name in row["values"]))
     rows = [
-        ("★" if row["front"] else "", told(" ".join(row["changes"])), *(_cell(row["values"].get(n)) for n in names))
+        (
+            "★" if row["front"] else "",
+            told(row["name"]),
+            told(" ".join(row["changes"])),
+            *(_cell(row["values"].get(n)) for n in names),
+        )
         for row in found.rows[:SHOWN]
     ]
     body = f"<div class=big>{told(found.verdict)}</div>"
-    body += table(("", "settings", *names), rows, ("", "", *("n" for _ in names)))
+    body += table(("", "name", "settings", *names), rows, ("", "", "", *("n" for _ in names)))
     body += "<p class=soft>★ on the front of the first metric against tokens and seconds</p>"
     for name, held in found.held_out.items():
         if held["value"] is not None:

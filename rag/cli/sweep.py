@@ -32,11 +32,10 @@ def command(
         emit({**vars(found), "rows": list(found.rows)})
         return
     names = [metric.name for metric in plan.metrics]
-    rows = [("", "settings", "n", *names)]
-    rows += [
-        ("*" if row["front"] else "", " ".join(row["changes"]), str(row["n"]), *(_cell(row, name) for name in names))
-        for row in found.rows
-    ]
+    rows = [("", "name", "settings", "n", *names)]
+    for row in found.rows:
+        cells = (_cell(row, name) for name in names)
+        rows.append(("*" if row["front"] else "", row["name"], " ".join(row["changes"]), str(row["n"]), *cells))
     print(aligned(rows))
     print("* on the Pareto front of the metric against tokens and seconds")
     print(found.verdict)

@@ -136,3 +136,15 @@ def test_the_table_of_two_equal_runs_shows_no_detectable_difference(data, tmp_pa
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if line.startswith(("EM", "R@1"))}
     assert {name: row[-2:] for name, row in rows.items()} == {"EM": ["-", "identical"], "R@1": ["-", "identical"]}
     assert shown.splitlines()[-1] == "identical results: no question has another score"
+
+
+def test_a_verdict_over_several_runs_names_each_metric_once_and_counts_what_is_told_apart():
+    rng = np.random.default_rng(5)
+    a = rng.random((60, 2))
+    found = compare({"a": table(a), "b": table(a[::-1].copy()), "c": table(a - 0.5)}, resamples=500)
+    assert found.verdict().startswith("no winner over all; 4 of 6 pairs are told apart; these questions show")
+    for metric in {pair.metric for pair in found.pairs}:
+        assert found.verdict().count(metric) == 1
+    shown = [pair.found.detectable for pair in found.pairs if pair.metric == "R@5"]
+    least = max(value for value in shown if np.isfinite(value))
+    assert f"R@5 {least:.3f}" in found.verdict()
