@@ -58,7 +58,7 @@ def load(source: str | Path | Mapping[str, Any], *, set: Sequence[str] = (), all
 
 def read(source: str | Path | Mapping[str, Any], *, set: Sequence[str] = ()) -> Located:  # noqa: A002 - the command line's word
     """The values of a config with `extends` followed and overrides applied, nothing built yet."""
-    located = Located(dict(source), "<mapping>") if isinstance(source, Mapping) else _file(source)
+    located = Located(dict(source), "pipeline") if isinstance(source, Mapping) else _file(source)
     located = _extended(located, seen=())
     for change in set:
         located = override(located, change)
