@@ -6,6 +6,10 @@ by the sentence that its words are in (`readers/stuff`, form `plain`). A gold sp
 a character with it, a citation is right when it shares a character with a gold span, and an answer without a citation
 scores 0 in both. Questions are of `squad_long`; differences are paired by question.
 
+What came out on 200 questions: the bubble holds gold more often (95.5 % against 88.0 %), but this small model uses it
+worse. Recall is 41.0 % against 53.5 %, 12.5 points less (4.0 to 21.0), precision 40.0 % against 51.0 %. It reads one or
+two whole passages better than ten sentences out of several. A larger model was not measured.
+
 Replies are kept beside the data that `--vectors` names, so that a run that was cut off goes on where it was.
 """
 

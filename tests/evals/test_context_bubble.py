@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.reproduce import support
+from evals.reproduce import bubble_citations, support
 
 PAGE = importlib.resources.files("rag").joinpath("docs", "context_bubble.md").read_text(encoding="utf-8")
 EXPECTED = Path(__file__).parents[2] / "evals" / "expected"
@@ -62,3 +62,12 @@ def test_the_table_of_sides_is_the_pinned_one() -> None:
 def test_the_example_runs() -> None:
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "context_bubble.md", "exec"), {})
+
+
+def test_the_table_of_citations_is_the_pinned_one() -> None:
+    found = json.loads((EXPECTED / "bubble_citations.json").read_text())
+    for row, cells in found["rows"].items():
+        shares = [f"{cells[metric][0]:.1f}" for metric in bubble_citations.METRICS]
+        assert f"| {row} | {cells['tokens']:.0f} | {' | '.join(shares)} |" in PAGE
+    gaps = ["{:+.1f} ({:+.1f} to {:+.1f})".format(*found["less"][metric]) for metric in bubble_citations.METRICS]
+    assert f"| more | | {' | '.join(gaps)} |" in PAGE

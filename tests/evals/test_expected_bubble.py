@@ -1,6 +1,7 @@
 """What was measured of bubbles is pinned, the pages say so, and small cases are measured again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from compressors.bubble import Bubble
 from evals.datasets import load
-from evals.reproduce import SAMPLE, bubble_chroma, bubble_chroma_models, bubble_facets
+from evals.reproduce import SAMPLE, bubble_chroma, bubble_chroma_models, bubble_citations, bubble_facets
 from rag.doctree import flat
-from rag.types import Document, Hit, Hits, Query
+from rag.types import Answer, Citation, Document, Hit, Hits, Query, Span
 
 EXPECTED = Path(__file__).parents[2] / "evals" / "expected"
 
@@ -77,3 +78,29 @@ def test_a_bubble_with_the_models_holds_more_gold_than_whole_chunks_where_there_
             assert low > 0
     shares = [cells[0] for cells in found["rows"]["bubble"]]
     assert [share >= least for share, least in zip(shares[2:], (88, 94, 97), strict=True)] == [True] * 3
+
+
+def test_a_bubble_holds_gold_more_often_and_a_small_model_cites_it_less_as_is_said() -> None:
+    found = pinned("bubble_citations")
+    chunks, bubble = found["rows"]["chunks"], found["rows"]["bubble"]
+    assert found["n"] == 200
+    assert max(chunks["tokens"], bubble["tokens"]) <= found["budget"]
+    assert found["less"]["held"][1] > 0
+    said = " ".join((bubble_citations.__doc__ or "").split())
+    assert f"({bubble['held'][0]:.1f} % against {chunks['held'][0]:.1f} %)" in said
+    assert f"Recall is {bubble['recall'][0]:.1f} % against {chunks['recall'][0]:.1f} %" in said
+    assert f"precision {bubble['precision'][0]:.1f} % against {chunks['precision'][0]:.1f} %" in said
+    gain, low, high = found["less"]["recall"]
+    assert f"{-gain:.1f} points less ({-high:.1f} to {-low:.1f})" in said
+
+
+def test_a_citation_is_right_where_it_shares_a_character_with_gold() -> None:
+    text = "Rent is due in May. Dogs may stay."
+    hit = Hit(flat(Document("lease", text), [(0, len(text))]), 1, ((0, 19),), 1.0)
+    item = next(one for one in load(SAMPLE).items if one.spans)
+    gold = replace(item, spans=(Span("lease", 12, 19),))
+    context = Hits(Query("q", "when?"), (hit,))
+    right = Answer(context.query, "May", "answered", citations=(Citation("lease", 0, 19, text[:19]),))
+    wrong = Answer(context.query, "Dogs", "answered", citations=(Citation("lease", 20, 34, text[20:]),))
+    assert bubble_citations.scores(gold, context, right) == (100.0, 100.0, 100.0, 100.0)
+    assert bubble_citations.scores(gold, context, wrong) == (0.0, 0.0, 100.0, 100.0)
