@@ -59,7 +59,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("rag ser", ["serve"]),
+        ("rag ind", ["index"]),
         ("rag index quick", ["quickstart", "quickstart-llm", "quick.yaml"]),
         ("rag run pipe", ["pipeline.yaml"]),
         ("rag ask ", ["deep/er/index2", "index"]),
