@@ -57,6 +57,7 @@ SETTINGS = st.sampled_from(
         {"adaptive": 0.5},
         {"like": 0.3, "spread": 0.3, "facets": 0.5},
         {"distinct": False, "bridge": 0.0},
+        {"again": 0.7, "wide": 3.0},
     ]
 )
 
@@ -141,6 +142,28 @@ def test_a_near_duplicate_is_left_out_and_says_where_else_it_stands() -> None:
     assert [hit.doc for hit in out] == ["a"]
     assert [drop.reason for drop in out.drops] == [f"said by a 0:{len(text)}"]
     assert out.notes["compressors/bubble"]["also"] == [{"kept": ["a", 0, len(text)], "stands": ["b", 0, len(text)]}]
+
+
+def test_a_near_duplicate_may_be_shown_for_less_behind_what_is_new() -> None:
+    said, new = "Rent is due monthly and in advance to the landlord. ", "The rent of a dog is low. "
+    texts = {"a": said, "b": said, "c": new}
+    hits = Hits(
+        Query("q", "when is rent due"),
+        tuple(Hit(flat(Document(d, t), [(0, len(t))]), 1, ((0, len(t)),), 1.0) for d, t in texts.items()),
+    )
+    assert [hit.doc for hit in Bubble(again=0.5)(hits)] == ["a", "b", "c"]
+    tight = Bubble(again=0.5, budget=32)(hits)
+    assert [hit.doc for hit in tight] == ["a", "c"]
+    assert [drop.reason for drop in tight.drops] == [f"said by a 0:{len(said)}"]
+    assert [hit.doc for hit in Bubble()(hits)] == ["a", "c"]
+
+
+def test_a_hits_score_counts_for_more_where_there_is_room() -> None:
+    stage = Bubble(prior=0.4, wide=1.5)
+    assert [stage.weights(b).prior for b in (0, 1, 256, 512, 100_000)] == pytest.approx([0.4, 0.4, 0.4, 0.6, 0.6])
+    assert 0.4 < stage.weights(400).prior < 0.6
+    assert Bubble(prior=0.9).weights(1000).prior == 1.0
+    assert Bubble(prior=0.0).weights(1000).prior == 0.0
 
 
 def test_the_notes_bound_the_worth() -> None:

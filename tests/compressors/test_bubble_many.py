@@ -36,6 +36,7 @@ SETTINGS = (
     {"adaptive": 0.5},
     {"like": 0.3, "spread": 0.3, "facets": 0.5},
     {"distinct": False, "bridge": 0.0},
+    {"again": 0.7, "wide": 3.0},
     {"terms": 0.0, "prior": 1.0, "lead": 0.0},
 )
 TOKENIZERS = ("chars", "words", "cl100k")
