@@ -167,10 +167,10 @@ def _next(facts: dict[str, Any]) -> list[str]:
 
 def _onward() -> list[str]:
     """The next step of a person in this folder."""
+    allow = " --allow my_stages" if Path("my_stages.py").is_file() else ""
     if Path("index/manifest.json").is_file():
-        return ['rag ask index "your question"  # there is an index in this folder']
+        return [f'rag ask index "your question"{allow}  # there is an index in this folder']
     if Path("pipeline.yaml").is_file():
-        allow = " --allow my_stages" if Path("my_stages.py").is_file() else ""
         return [f"rag index pipeline.yaml docs --out index{allow}  # there is a pipeline in this folder"]
     return ["rag init start  # a project that runs at once", "rag docs tutorial  # ten minutes"]
 

@@ -98,3 +98,14 @@ def test_an_index_is_held_against_its_digests(tmp_path: Path, rag: Run) -> None:
     done = rag("doctor", tmp_path / "nowhere", index)
     assert done.code == 1
     assert "nowhere: no such folder" in done.out
+
+
+def test_the_next_step_beside_an_index_names_the_stages_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "manifest.json").touch()
+    monkeypatch.chdir(tmp_path)
+    assert doctor._onward() == ['rag ask index "your question"  # there is an index in this folder']
+    (tmp_path / "my_stages.py").touch()
+    assert doctor._onward()[0].startswith('rag ask index "your question" --allow my_stages')
