@@ -94,6 +94,7 @@ def test_what_is_pinned_has_no_fault_and_is_what_is_said() -> None:
     told = " ".join((multihop_llm.__doc__ or "").split())
     total = sum(one["n"] for one in pinned["sets"].values())
     assert f"{total} questions" in told
+    assert total >= 100
     for one in pinned["sets"].values():
         for metric in ("R@5", "F1"):
             value, low, high = one[metric]["gain"]
