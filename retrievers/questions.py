@@ -77,7 +77,7 @@ class Questions:
 
     Measured without any model (`python -m evals.reproduce decomposition`) on questions that the rules were not written
     with: R@5 over BM25 +17.1 points (95 %: +12.5 to +21.7) on 2WikiMultihopQA and +2.9 (-0.4 to +6.2) on HotpotQA;
-    over a graph of names -1.2 (-2.9 to +0.2) and 0.0. On MuSiQue, whose questions the rules had seen, +14.7 over BM25
+    over a graph of names -0.8 (-2.3 to +0.4) and 0.0. On MuSiQue, whose questions the rules had seen, +14.7 over BM25
     and +6.2 (+1.6 to +11.2) over the graph.
 
     Limits hold whatever a model says: `steps`, `depth`, `calls` (repairs and retries among them), `passages`

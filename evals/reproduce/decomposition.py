@@ -20,7 +20,7 @@ weigh half beside the question:
     twowiki, bm25            120   67.3    32.5
     twowiki, by steps        120   84.4    65.0  +17.1 (+12.5 to +21.7)  +32.5 (+23.3 to +41.7)
     twowiki, graph           120   97.9    94.2
-    twowiki, by steps        120   96.7    91.7   -1.2 (-2.9 to +0.2)     -2.5 (-6.7 to +1.7)
+    twowiki, by steps        120   97.1    92.5   -0.8 (-2.3 to +0.4)     -1.7 (-5.8 to +2.5)
     hotpotqa, bm25           120   70.4    45.8
     hotpotqa, by steps       120   73.3    52.5   +2.9 (-0.4 to +6.2)     +6.7 (+0.0 to +13.3)
     hotpotqa, graph          120   87.5    76.7

@@ -12,8 +12,9 @@ words and every citation a slice of its document.
     hotpotqa   34    94.1    88.2     -5.9 (-11.8 to -1.5)   12.2    15.1    +2.9 (+0.0 to +8.8)
 
 No pass had a fault. Calls a question: 1.7 of the ledger, at most 4, and 1.9 of the reader, at most 2. Claims:
-149 rejected, 25 supported, 15 withdrawn, 3 proposed. The ledger ended 84 times with `no gap`, 17 times with `rounds`, 1 times with `answered`.
-A model this small adds little; what it does not quote faithfully is rejected.
+149 rejected, 25 supported, 15 withdrawn, 3 proposed. The ledger ended 84 times with `no gap`, 17 times with `rounds`,
+once with `answered`. A model this small gains nothing that is sure and loses passages on HotpotQA; what it does not
+quote faithfully is rejected.
 
 Finished questions are kept in a file beside the one that `--vectors` names: a study that was cut goes on where it was.
 """
