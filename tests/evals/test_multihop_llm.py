@@ -99,3 +99,13 @@ def test_what_is_pinned_has_no_fault_and_is_what_is_said() -> None:
         for metric in ("R@5", "F1"):
             value, low, high = one[metric]["gain"]
             assert f"{value:+.1f} ({low:+.1f} to {high:+.1f})" in told
+
+
+def test_the_page_says_what_is_pinned() -> None:
+    pinned = json.loads(FILE.read_text())
+    page = (FILE.parents[2] / "rag" / "docs" / "multi_step.md").read_text(encoding="utf-8")
+    for name, row in pinned["sets"].items():
+        one, other = row["R@5"], row["F1"]
+        gains = [f"{a:+.1f} ({b:+.1f} to {c:+.1f})" for a, b, c in (one["gain"], other["gain"])]
+        cells = (name, row["n"], f"{one['rules'][0]:.1f}", f"{one['model'][0]:.1f}", *gains)
+        assert "| " + " | ".join(map(str, cells)) + " |" in page
