@@ -57,8 +57,8 @@ class Bubble:
     and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off.
 
     By words alone, 84.9 % of the gold text of Chroma's 472 questions stands in 512 tokens, 8.4 points (5.7 to 11.1)
-    more than with whole chunks; surely ahead from 256 to 2,048 tokens, with `again` .7 (`evals.reproduce.bubble_chroma`).
-    With the models 62.3 77.0 88.8 94.9 98.2 % of 118 of them stands in 128 to 2,048 tokens, surely ahead of whole
+    more than with whole chunks; it is surely ahead from 256 to 2,048 tokens (`evals.reproduce.bubble_chroma`; `again`
+    .7). With the models 62.3 77.0 88.8 94.9 98.2 % of 118 of them stands in 128 to 2,048 tokens, surely ahead of whole
     chunks of the same models at 2,048 alone (`evals.reproduce.bubble_chroma_models`). The embedded cross-encoder as
     `scorer`, with `terms` .25, adds 8 points (4 to 13) of multi-hop support on the mean of three sets and two budgets,
     of questions that chose no weight, and 6 points (3 to 10) with a fourth set, of which paragraphs alone are known
