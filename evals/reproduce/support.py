@@ -9,8 +9,8 @@ whose answer stands in the context as an unbroken run of words.
 `gates` is the published context bubble (arXiv 2601.10681, section 3) on term counts, .55 overlap, half of the budget a
 section. The weights of `compressors.bubble` were chosen while looking at questions of `SETS`, all of both. They are
 confirmed on `UNSEEN`, which no weight was chosen on: there a paragraph has no given sentences, and where no support
-sentences are known a gold paragraph counts as supported when a unit of it is kept. `no lead`: in these sets support is
-often the first sentence. With models: `evals.reproduce.support_models`.
+sentences are known a gold paragraph counts as supported when a unit of it is kept. `edu` is `compressors.edu` without a
+model. `no lead`: in these sets support is often the first sentence. With models: `evals.reproduce.support_models`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from compressors.choosing import Made, Pool, Prices, Weights, made
+from compressors.edu import Edu
+from compressors.leaves import Leaves
 from compressors.relevance import own_scores
 from evals.datasets import load
 from evals.metrics.answers import in_context
@@ -213,6 +215,11 @@ def _bubble(weights: Weights) -> Callable[[Case, int], list[int]]:
     return lambda case, budget: filled(case, chosen(case, budget, weights).order, budget)
 
 
+def _edu(case: Case) -> np.ndarray[Any, Any]:
+    """What `compressors.edu` makes of the given units, by words."""
+    return Edu().worth(case.pool.question, case.pool.hits, Leaves(list(case.pool.units), [], [], [], [], []))
+
+
 def _drawn(case: Case) -> list[float]:
     rng = random.Random("units " + case.item.id)
     return [rng.random() for _ in case.pool.units]
@@ -225,6 +232,7 @@ ROWS: Mapping[str, Callable[[Case, int], list[int]]] = {
     "sentence": _by(lambda case: bm25(case.pool.question, case.pool.texts, plain)),
     BASE: _by(lambda case: bm25(case.pool.question, _titled(case.pool), plain)),
     "sentence, paragraph, lead": _by(lambda case: _weighted(case.pool)),
+    "edu": _by(_edu),
     "bubble": _bubble(Weights()),
     "bubble, no bridge": _bubble(Weights(bridge=0.0)),
     "bubble, no terms": _bubble(Weights(terms=0.0)),
