@@ -43,8 +43,8 @@ class Adaptive:
     of the mean of those before it is the last word, once what is kept also says every rare term of the question and
     everything it names, as far as any candidate does. The rest of the budget stays unused, and the note counts it.
 
-    Of 1,024 tokens it uses 609 where `compressors/edu` uses 936, and of 2,048 it uses 778 of 1,712, for 1.9 and 4.2
-    points of SpanR (`evals.reproduce.compress`, 96 questions of eight sets, those its weights were chosen on).
+    Of 1,024 tokens it uses 593 where `compressors/edu` uses 936, and of 2,048 it uses 746 of 1,714, for 3.5 and 5.1
+    points of SpanR (`evals.reproduce.compress`, 192 questions of eight sets, those its weights were chosen on).
 
     Args:
         hits: n >= 0; their order has no effect, their scores do.

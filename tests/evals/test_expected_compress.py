@@ -37,14 +37,29 @@ def test_the_page_has_every_difference_with_its_interval(row: str) -> None:
     assert f"| {row} | {shown} |" in PAGE
 
 
+@pytest.mark.parametrize("part", ["mean", "unseen"])
+def test_the_page_has_what_a_bubble_has_more_than_each_on_sets_that_chose_weights_and_on_others(part: str) -> None:
+    for row in PINNED[part]:
+        assert f"| {'unseen, ' * (part == 'unseen')}{row} | {' | '.join(cells(part, row))} |" in PAGE
+        gaps = [PINNED[part][row]["less_bubble"][str(b)] for b in compress.BUDGETS]
+        shown = " | ".join(f"{-g[0]:+.1f} ({-g[2]:+.1f} to {-g[1]:+.1f})" for g in gaps)
+        assert row == compress.OTHER or f"| {row} | {shown} |" in PAGE
+
+
+def test_no_row_is_surely_ahead_of_the_bubble_on_the_mean() -> None:
+    for part in ("mean", "unseen"):
+        for one in PINNED[part].values():
+            assert all(low <= 0 for _, low, _ in one["less_bubble"].values())
+
+
 def test_the_page_says_how_many_questions_of_which_sets() -> None:
     for name, one in PINNED["sets"].items():
         assert f"{name} {one['n']}" in PAGE
 
 
 def test_intervals_hold_their_means() -> None:
-    for one in PINNED["mean"].values():
-        for what in ("mean", "less_edu"):
+    for one in (*PINNED["mean"].values(), *PINNED["unseen"].values()):
+        for what in ("mean", "less_edu", "less_bubble"):
             assert all(low <= value <= high for value, low, high in one[what].values())
 
 
@@ -63,7 +78,9 @@ def test_docstrings_say_what_is_pinned() -> None:
         for row in ("edu", "adaptive"):
             assert f"{PINNED['mean'][row]['tokens'][budget]:,.0f}" in told
         assert f"{-PINNED['mean']['adaptive']['less_edu'][budget][0]:.1f}" in told
-    assert f"{sum(one['n'] for one in PINNED['sets'].values())} questions" in told
+    assert f"{sum(PINNED['sets'][name]['n'] for name in compress.SETS)} questions" in told
+    for row in (compress.MINE, compress.OTHER):
+        assert " ".join(cells("unseen", row)) in said
 
 
 def test_the_mask_says_what_is_pinned() -> None:
