@@ -71,3 +71,12 @@ def test_the_table_of_citations_is_the_pinned_one() -> None:
         assert f"| {row} | {cells['tokens']:.0f} | {' | '.join(shares)} |" in PAGE
     gaps = ["{:+.1f} ({:+.1f} to {:+.1f})".format(*found["less"][metric]) for metric in bubble_citations.METRICS]
     assert f"| more | | {' | '.join(gaps)} |" in PAGE
+
+
+def test_the_page_says_what_edu_keeps_of_the_support() -> None:
+    sets = json.loads((EXPECTED / "support.json").read_text())["sets"]
+    shown = [
+        " / ".join(f"{sets[name]['rows']['edu'][str(b)]['all'][0]:.1f}" for b in support.BUDGETS)
+        for name in support.SETS
+    ]
+    assert f"is at {shown[0]} on hotpotqa and {shown[1]} on 2wikimultihopqa" in PAGE
