@@ -61,12 +61,12 @@ class MultiHop:
     passage also with its bridge in front, the sentence of a better passage that names it; where both together score
     above the bridge alone, the higher score counts.
 
-    Measured (`python -m evals.reproduce multihop`), the recipe on 40 questions each of MuSiQue, 2WikiMultihopQA and
-    HotpotQA, mean of the sets, 95 %: R@5 +13.0 (+8.7 to +17.3) points ahead of the hybrid search with its
-    cross-encoder, all found in five +25.8 (+17.5 to +34.2); ahead of vectors alone +14.6 (+10.4 to +18.9) and
-    +28.3 (+20.0 to +36.7). MuSiQue's questions had a part in its constants; the other two sets' had none and give
-    +14.4 (+10.0 to +19.1) and +30.0 (+20.0 to +40.0). Steps (`retrievers/questions`) add +2.6 (+0.3 to +5.1) to the
-    walk alone. Of eight sets of plain questions none loses more than 0.8 points of R@5 against that hybrid search.
+    Measured (`python -m evals.reproduce multihop`), the recipe on 40, 60 and 60 questions of MuSiQue, 2WikiMultihopQA
+    and HotpotQA, mean of the sets, 95 %: R@5 +13.0 (+9.0 to +16.9) points ahead of the hybrid search with its
+    cross-encoder, all found in five +25.3 (+18.1 to +32.8); ahead of vectors alone +14.5 (+10.8 to +18.4) and +27.5
+    (+20.0 to +35.0). MuSiQue's questions had a part in its constants; the other two sets' had none and give +14.4
+    (+10.6 to +18.1) and +29.2 (+21.7 to +36.7). Steps (`retrievers/questions`) add +2.4 (+0.1 to +4.7) to the walk
+    alone. Of eight sets of plain questions none loses more than 0.8 points of R@5 against that hybrid search.
 
     Args:
         query: scope and filters are honoured by the ways.
