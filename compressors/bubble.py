@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Bubble"]
 
 NAME = "compressors/bubble"
-NARROW = 256  # tokens up to which `prior` is as it is set; from twice as many it is `wide` times that
+NARROW = 256  # tokens up to which `prior` is as it is set, and from which `again` is; see `weights`
 
 
 @stage
@@ -56,8 +56,8 @@ class Bubble:
     22 / 42 % of 91 MuSiQue questions, and no sure difference on news facts (37 / 55 against 35 / 55)
     and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off.
 
-    By words alone, 84.9 % of the gold text of Chroma's 472 questions stands in 512 tokens, 8.4 points (5.7 to 11.1)
-    more than with whole chunks; it is surely ahead from 256 to 2,048 tokens (`evals.reproduce.bubble_chroma`; `again`
+    By words alone, 85.0 % of the gold text of Chroma's 472 questions stands in 512 tokens, 8.5 points (5.7 to 11.3)
+    more than with whole chunks; it is surely ahead from 128 to 2,048 tokens (`evals.reproduce.bubble_chroma`; `again`
     .7). With the models 62.3 77.0 88.8 94.9 98.2 % of 118 of them stands in 128 to 2,048 tokens, surely ahead of whole
     chunks of the same models at 2,048 alone (`evals.reproduce.bubble_chroma_models`). The embedded cross-encoder as
     `scorer`, with `terms` .25, adds 8 points (4 to 13) of multi-hop support on the mean of three sets and two budgets,
@@ -94,7 +94,12 @@ class Bubble:
     spread: float = Field(default=0.0, ge=0, description="weight of sections touched, the smooth form of a cap")
     cap: float | None = Field(default=None, gt=0, le=1, description="share of the budget that one section may take")
     distinct: bool = Field(default=True, description="leave out near duplicates")
-    again: float = Field(default=0.0, ge=0, le=1, description="share of its relevance that a near duplicate keeps")
+    again: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of its relevance that a near duplicate keeps where the budget is 256 tokens or more",
+    )
     adaptive: float = Field(
         default=0.0, ge=0, le=1, description="stop where the next unit adds less than this share of what the others did"
     )
@@ -156,13 +161,16 @@ class Bubble:
         return (1 - self.words) * stretched(told) + self.words * stretched(words)
 
     def weights(self, budget: int) -> Weights:
-        """The settings that choose within a budget: from 256 tokens on a hit's score counts for more, up to 512.
+        """The settings that choose within a budget.
 
-        Where there is room, whole good passages are wanted; where there is little, the best sentences of many.
+        Where there is room, whole good passages are wanted, what they say again included; where there is little, the
+        best sentences of many. So `again` counts in full from 256 tokens on and not below half as many, and a hit's
+        score counts for more from 256 tokens on, up to 512.
         """
         chosen = Weights(**{name: getattr(self, name) for name in Weights._fields})
-        share = min(max(math.log2(max(budget, 1) / NARROW), 0.0), 1.0)
-        return chosen._replace(prior=min(self.prior * (1 + share * (self.wide - 1)), 1.0))
+        share = min(max(math.log2(max(budget, 1) / NARROW), -1.0), 1.0)
+        prior = min(self.prior * (1 + max(share, 0.0) * (self.wide - 1)), 1.0)
+        return chosen._replace(prior=prior, again=self.again * (1 + min(share, 0.0)))
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain values, the scorer by its identity."""

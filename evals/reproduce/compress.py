@@ -6,7 +6,8 @@ Intervals are bootstrapped over questions within each set, each set weighing the
 
 The weights of `compressors/edu` and `compressors/adaptive` were chosen while looking at questions of `SETS`, so their
 curves are not of unseen ones; those of `UNSEEN`, papers, contracts, documentation and meetings, chose no weight of
-either. `compressors/bubble` is set as in the recipe `bubble`. Rows of `DETAILED` sets alone have no intervals.
+either. `compressors/bubble` is set as in the recipe `bubble`; what it does where there is room (`wide`, `again`) was
+chosen with other questions of `UNSEEN` in view. Rows of `DETAILED` sets alone have no intervals.
 """
 
 from __future__ import annotations

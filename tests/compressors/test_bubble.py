@@ -166,6 +166,12 @@ def test_a_hits_score_counts_for_more_where_there_is_room() -> None:
     assert Bubble(prior=0.0).weights(1000).prior == 0.0
 
 
+def test_what_is_said_again_counts_for_nothing_where_there_is_little_room() -> None:
+    stage = Bubble(again=0.8)
+    assert [stage.weights(b).again for b in (0, 64, 128, 256, 4096)] == pytest.approx([0, 0, 0, 0.8, 0.8])
+    assert 0 < stage.weights(180).again < 0.8
+
+
 def test_the_notes_bound_the_worth() -> None:
     notes = Bubble(budget=40)(two("Where was the person born who directed The Long Harbour?")).notes[
         "compressors/bubble"

@@ -24,9 +24,7 @@ def test_a_bubble_by_words_holds_more_gold_than_whole_chunks_by_words() -> None:
     found = pinned("bubble_chroma")
     assert found["n"] == len(load(SAMPLE).items)
     for budget, gap in zip(found["budgets"], found["less_best_chunks"], strict=True):
-        assert gap[2] > 0, budget  # nowhere a sure loss
-        if budget > 128:
-            assert 0 < gap[1] < gap[0], budget
+        assert 0 < gap[1] < gap[0], budget
     assert found["rows"]["bubble-lexical"][-1][0] >= 94.2
     assert found["rows"]["bubble-lexical"][found["budgets"].index(512)][0] >= 80
 
@@ -73,8 +71,7 @@ def test_sides_sections_and_repetition_are_counted() -> None:
 
 def test_a_bubble_with_the_models_holds_more_gold_than_whole_chunks_where_there_is_room() -> None:
     found = pinned("bubble_chroma_models")
-    items = list(load(SAMPLE).items)
-    assert found["n"] == len(items[bubble_chroma_models.PART :: bubble_chroma_models.STEP])
+    assert found["n"] == len(bubble_chroma_models.asked(load(SAMPLE).items))
     for budget, (gain, low, high) in zip(found["budgets"], found["less_best_chunks"], strict=True):
         assert gain > 0, budget
         assert high > 0, budget
