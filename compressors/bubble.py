@@ -58,8 +58,8 @@ class Bubble:
 
     By words alone, 85.0 % of the gold text of Chroma's 472 questions stands in 512 tokens, 8.5 points (5.7 to 11.3)
     more than with whole chunks; it is surely ahead from 128 to 2,048 tokens (`evals.reproduce.bubble_chroma`; `again`
-    .7). With the models 62.3 77.0 88.8 94.9 98.2 % of 118 of them stands in 128 to 2,048 tokens, surely ahead of whole
-    chunks of the same models at 2,048 alone (`evals.reproduce.bubble_chroma_models`). The embedded cross-encoder as
+    .7). With the models 61.4 77.6 87.8 92.9 97.1 % of 236 of them stands in 128 to 2,048 tokens, surely ahead of whole
+    chunks of the same models at 512 and 2,048 (`evals.reproduce.bubble_chroma_models`). The embedded cross-encoder as
     `scorer`, with `terms` .25, adds 8 points (4 to 13) of multi-hop support on the mean of three sets and two budgets,
     of questions that chose no weight, and 6 points (3 to 10) with a fourth set, of which paragraphs alone are known
     (`evals.reproduce.support_models`).

@@ -75,10 +75,10 @@ def test_a_bubble_with_the_models_holds_more_gold_than_whole_chunks_where_there_
     for budget, (gain, low, high) in zip(found["budgets"], found["less_best_chunks"], strict=True):
         assert gain > 0, budget
         assert high > 0, budget
-        if budget == 2048:
+        if budget in (512, 2048):
             assert low > 0
     shares = [cells[0] for cells in found["rows"]["bubble"]]
-    assert [share >= least for share, least in zip(shares[2:], (88, 94, 97), strict=True)] == [True] * 3
+    assert [share >= least for share, least in zip(shares, (61, 77, 87, 92, 97), strict=True)] == [True] * 5
 
 
 def test_a_bubble_holds_gold_more_often_and_a_small_model_cites_it_less_as_is_said() -> None:
