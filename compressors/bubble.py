@@ -54,7 +54,8 @@ class Bubble:
     The weights were chosen while looking at these very questions. On three sets that chose none,
     though samples of them were seen while the bridge and the lead were changed: 33 / 52 against
     22 / 42 % of 91 MuSiQue questions, and no sure difference on news facts (37 / 55 against 35 / 55)
-    and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off.
+    and StrategyQA (20 / 40 against 18 / 37). Likeness, spread and facets did not help and are off; where a question has
+    sides in several documents of a large collection, `spread` 1 covers more (`evals.reproduce.bubble_facets`).
 
     By words alone, 85.0 % of the gold text of Chroma's 472 questions stands in 512 tokens, 8.5 points (5.7 to 11.3)
     more than with whole chunks; it is surely ahead from 128 to 2,048 tokens (`evals.reproduce.bubble_chroma`; `again`

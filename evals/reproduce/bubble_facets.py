@@ -4,12 +4,14 @@ On questions whose gold lies in several documents, each gold document is a side 
 Lafferty, SIGIR 2003). BM25 over structure chunks of the whole set finds 40 hits; what fits 256 and 512 tokens is whole
 chunks in rank order, or a bubble chosen by words, or one without one of its parts: `no structure` takes neither the
 hit's score nor a lead into account, `no diversity` neither coverage of the question's terms nor near duplicates, `no
-bridge` no titles that the best units name. `repeated` is the mean share of words that two pieces have in common.
+bridge` no titles that the best units name. `more terms` gives each term of the question ten times the weight, `spread`
+gains by every section touched. `repeated` is the mean share of words that two pieces have in common.
 
 What came out (30 questions a set): 17 to 24 points more sides than whole chunks at 256 tokens and 9 to 15 at 512, from
 1.3 to 2.5 times the sections. Pieces repeat one another less at 512 tokens, not at 256, and never less than half as
-much. No part is needed for this: sentences do it, and without one part or another some sets gain a little and others
-lose.
+much, with more weight of terms or sections too. No part is needed for this: sentences do it, and without one part or another some sets gain
+a little and others lose. `spread` covers most: on the mean of the sets 67.2 and 76.9 % at 256 and 512 tokens, the
+bubble as it is 64.6 and 72.7.
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ ROWS: Mapping[str, Callable[[Hits, int], Hits]] = {
     "no structure": bubble(prior=0.0, lead=0.0),
     "no diversity": bubble(terms=0.0, distinct=False),
     "no bridge": bubble(bridge=0.0),
+    "more terms": bubble(terms=5.0),
+    "spread": bubble(spread=1.0),
 }
 
 

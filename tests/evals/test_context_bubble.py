@@ -59,6 +59,20 @@ def test_the_table_of_sides_is_the_pinned_one() -> None:
             assert f"| {name} | {told['n']} | {row} | {' | '.join(shown)} | {gain} |" in PAGE
 
 
+def test_what_is_said_of_the_means_over_sets_is_pinned() -> None:
+    rows = [told["rows"] for told in json.loads((EXPECTED / "bubble_facets.json").read_text())["sets"].values()]
+
+    def mean(row: str, budget: str, metric: str) -> float:
+        return sum(one[row][budget][metric][0] for one in rows) / len(rows)
+
+    said = " ".join(PAGE.split())
+    spread, plain = ([f"{mean(row, b, 'sides'):.1f}" for b in ("256", "512")] for row in ("spread", "bubble"))
+    assert f"{spread[0]} and {spread[1]} % at 256 and 512 tokens" in said
+    assert f"covers {plain[0]} and {plain[1]};" in said
+    for row in ("bubble", "more terms", "spread"):
+        assert all(mean(row, b, "repeated") > mean("chunks", b, "repeated") / 2 for b in ("256", "512"))
+
+
 def test_the_example_runs() -> None:
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "context_bubble.md", "exec"), {})
