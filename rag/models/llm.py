@@ -185,17 +185,23 @@ class _FromLlamaIndex:
         wanted = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "stop": list(stop) or None}
         settings = {key: value for key, value in wanted.items() if key in fields}
         turns = [ChatMessage(role=m.role, content=m.content) for m in asked]
-        heard = ear()
         try:
-            if heard is None:
-                text = self.model.chat(turns, **settings).message.content or ""
-            else:
-                text = _streamed(self.model.stream_chat(turns, **settings), heard)
+            text = self._said(turns, settings)
         except Exception as error:  # each integration raises its own; there is no common base
             raise ModelError(f"{self.name}: the call failed: {type(error).__name__}: {_line(error)}") from error
         for mark in stop:
             text = text.partition(mark)[0]
         return Reply(text, estimate(asked), estimate([Message("assistant", text)]) - 4)
+
+    def _said(self, turns: Sequence[Any], settings: Mapping[str, Any]) -> str:
+        """The answer's text, heard as it is made where somebody listens and the model can stream."""
+        heard = ear()
+        if heard is not None:
+            try:
+                return _streamed(self.model.stream_chat(turns, **settings), heard)
+            except NotImplementedError:
+                pass  # an integration without streams
+        return self.model.chat(turns, **settings).message.content or ""
 
 
 def _streamed(parts: Any, heard: Ear) -> str:

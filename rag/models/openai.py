@@ -27,7 +27,8 @@ MOST = 32 * 2**20  # bytes of a response
 class OpenAICompatible:
     """Calls `POST {base_url}/chat/completions`; no retries here, `rag.models.calls` makes them.
 
-    The answer is asked for as a stream where somebody listens (`rag.models.aloud`), else whole; its text is the same.
+    The answer is asked for as a stream where somebody listens (`rag.models.aloud`), else whole, as it is where an
+    endpoint refuses the stream; its text is the same.
 
     The key is read from the environment at each call and never stored, shown or written.
     """
@@ -94,9 +95,14 @@ class OpenAICompatible:
         elif schema is not None and self.form == "json_object":
             body["response_format"] = {"type": "json_object"}
         heard = None if logprobs else ear()
-        if heard is not None:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return self._read(self._post({**body, **self.extra}, heard), asked)
+        if heard is None:
+            return self._read(self._post({**body, **self.extra}), asked)
+        spoken = {**body, "stream": True, "stream_options": {"include_usage": True}, **self.extra}
+        try:
+            made = self._post(spoken, heard)
+        except Refused:  # perhaps it knows no streams
+            made = self._post({**body, **self.extra})
+        return self._read(made, asked)
 
     @cached_property
     def _client(self) -> httpx.Client:

@@ -78,13 +78,15 @@ def test_nobody_is_heard_where_no_reader_speaks_or_nobody_listens() -> None:
 
 
 class Streams(BaseHTTPRequestHandler):
-    """Answers each request with the next body of its server's list, as server-sent events."""
+    """Answers each request with the next body of its server's list, as server-sent events; JSON for no stream."""
 
     def do_POST(self) -> None:
         self.server.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # type: ignore[attr-defined]
         body = self.server.bodies[min(len(self.server.seen), len(self.server.bodies)) - 1]  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        refused = body.startswith(b"{") and "stream" in self.server.seen[-1]  # type: ignore[attr-defined]
+        self.send_response(400 if refused else 200)
+        kind = "application/json" if body.startswith(b"{") else "text/event-stream; charset=utf-8"
+        self.send_header("Content-Type", kind)
         self.end_headers()
         self.wfile.write(body)
 
@@ -159,6 +161,14 @@ class TestStreams:
             llm.complete(ASK)
         assert "\n" not in str(error.value)
 
+    def test_where_no_stream_is_given_the_answer_comes_whole(self) -> None:
+        whole = json.dumps({"choices": [{"message": {"content": "Ada Quill"}, "finish_reason": "stop"}]}).encode()
+        said: list[str | None] = []
+        with streaming(whole) as (llm, seen), hearing(said.append), aloud():
+            assert llm.complete(ASK).text == "Ada Quill"
+        assert [one.get("stream") for one in seen] == [True, None]
+        assert said == []
+
     def test_who_hears_may_end_it(self) -> None:
         def enough(_: str | None) -> None:
             raise ZeroDivisionError
@@ -176,6 +186,20 @@ def test_a_llama_index_model_is_heard_too() -> None:
         assert adapt_llm(MockLLM()).complete(ASK).text == whole
     assert "".join(map(str, said)) == whole
     assert len(said) > 1
+
+
+def test_a_llama_index_model_without_streams_answers_whole() -> None:
+    from llama_index.core.llms import MockLLM
+
+    class Silent(MockLLM):
+        def stream_chat(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+    said: list[str | None] = []
+    whole = adapt_llm(MockLLM()).complete(ASK).text
+    with hearing(said.append), aloud():
+        assert adapt_llm(Silent()).complete(ASK).text == whole
+    assert said == []
 
 
 @pytest.mark.model
